@@ -1,0 +1,1 @@
+//! Server parts that CRM simulators share.

@@ -1,0 +1,4 @@
+//! Pipedrive for crmkit.
+
+#[cfg(feature = "simulator")]
+pub mod simulator;
