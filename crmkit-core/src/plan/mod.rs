@@ -1,0 +1,381 @@
+//! The plan: the map from one CRM to another that a person confirms, as a document.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::{FieldName, FieldType, MappingId, ObjectName, RecordId};
+
+mod call;
+
+pub use call::TransformCall;
+
+/// The map from one CRM to another, as a person confirms it.
+///
+/// Written as TOML or JSON, with `format = "crmkit.plan"` and `version = 1`. Once approved it is frozen in the ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Always [`Plan::FORMAT`].
+    pub format: String,
+    /// Always [`Plan::VERSION`].
+    pub version: u32,
+    /// Raised by every edit of a draft; an edit of an older revision is refused.
+    #[serde(default)]
+    pub revision: u32,
+    /// Where records come from.
+    pub source: PlanEnd,
+    /// Where records go.
+    pub destination: PlanEnd,
+    /// The zone of times that carry none (IANA name).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// The zone in which a moment becomes a day (IANA name); UTC where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date_zone: Option<String>,
+    /// The currency of amounts that carry none (ISO 4217).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// The largest share of held records with which a phase counts as clean.
+    #[serde(default = "default_stop_when")]
+    pub stop_when: f64,
+    /// Codes of blocking findings that a person takes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept: Vec<String>,
+    /// Who owns what arrives.
+    #[serde(default)]
+    pub owners: OwnerPlan,
+    /// The trial run.
+    #[serde(default)]
+    pub sample: SamplePlan,
+    /// What a person still has to answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
+    /// Pipelines to make, with their stages in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pipelines: Vec<PipelinePlan>,
+    /// Custom fields to make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldPlan>,
+    /// Which object feeds which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mappings: Vec<Mapping>,
+}
+
+impl Plan {
+    /// The document's format name.
+    pub const FORMAT: &'static str = "crmkit.plan";
+    /// The document's version.
+    pub const VERSION: u32 = 1;
+
+    /// A plan that moves nothing yet.
+    pub fn new(source: PlanEnd, destination: PlanEnd) -> Self {
+        Self {
+            format: Self::FORMAT.to_owned(),
+            version: Self::VERSION,
+            revision: 0,
+            source,
+            destination,
+            time_zone: None,
+            date_zone: None,
+            currency: None,
+            stop_when: default_stop_when(),
+            accept: Vec::new(),
+            owners: OwnerPlan::default(),
+            sample: SamplePlan::default(),
+            questions: Vec::new(),
+            pipelines: Vec::new(),
+            fields: Vec::new(),
+            mappings: Vec::new(),
+        }
+    }
+
+    /// The mapping of that id.
+    pub fn mapping(&self, id: &MappingId) -> Option<&Mapping> {
+        self.mappings.iter().find(|mapping| mapping.id == *id)
+    }
+}
+
+fn default_stop_when() -> f64 {
+    0.01
+}
+
+/// One side of the migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanEnd {
+    /// The connector's kind: `"allegory"`.
+    pub kind: String,
+    /// The source instance or destination account the plan was made for; any where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+}
+
+/// Who owns what arrives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OwnerPlan {
+    /// E-mail of the member who owns what an unmatched owner had. Without it such records are held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// E-mail of the member who owns what nobody owned. Without it such records are held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unowned: Option<String>,
+    /// From a source user's id, e-mail or name to a member's e-mail.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub aliases: IndexMap<String, String>,
+}
+
+/// The trial run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplePlan {
+    /// Records in all, links closed over.
+    pub size: usize,
+    /// The written sample stays and counts as part of the run; otherwise it is rolled back.
+    pub keep: bool,
+    /// Makes the choice repeatable.
+    pub seed: u64,
+}
+
+impl Default for SamplePlan {
+    fn default() -> Self {
+        Self { size: 300, keep: false, seed: 1 }
+    }
+}
+
+/// What a person has to answer before the plan can be approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Stable id.
+    pub id: String,
+    /// JSON pointer to what the answer changes; empty for the whole plan.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// The question.
+    pub text: String,
+    /// What could be answered, if that is a short list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// The answer. A question without one blocks the approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+/// A pipeline to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PipelinePlan {
+    /// The destination object whose records move through it.
+    pub object: ObjectName,
+    /// Its name.
+    pub name: String,
+    /// Take the existing pipeline of this id instead of making one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_existing: Option<String>,
+    /// Its stages, in order.
+    pub stages: Vec<StagePlan>,
+}
+
+/// A stage to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StagePlan {
+    /// Its name.
+    pub name: String,
+    /// Probability of winning, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability: Option<u8>,
+}
+
+/// A custom field to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldPlan {
+    /// Lines name it `custom:<id>`.
+    pub id: String,
+    /// The destination object it belongs to.
+    pub object: ObjectName,
+    /// Its name for people.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub ty: FieldType,
+    /// A pick-list's options, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// Take the existing field of this key instead of making one. Never guessed from the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_existing: Option<FieldName>,
+}
+
+/// One source object feeding one destination object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// Never changes after the first write: it is part of every marker and ledger key.
+    pub id: MappingId,
+    /// The source object.
+    pub from: ObjectName,
+    /// The destination object.
+    pub to: ObjectName,
+    /// Which of the source records, where not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Predicate>,
+    /// Source ids to leave behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<RecordId>,
+    /// Reviewed duplicates: from a source id to the one that stands for it.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub merge: IndexMap<RecordId, RecordId>,
+    /// What to do with records the destination already has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matching: Option<MatchRule>,
+    /// The field lines.
+    pub fields: Vec<FieldLine>,
+}
+
+/// A small condition on one field of a source record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Predicate {
+    /// The field.
+    pub field: FieldName,
+    /// Its text is one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<String>,
+    /// Its text is none of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub none_of: Vec<String>,
+    /// It has a value, or has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<bool>,
+}
+
+/// What to do with records the destination already has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatchRule {
+    /// The destination field whose values are compared: e-mail addresses in lower case, other text trimmed and case-folded.
+    pub by: FieldName,
+    /// What to do with a record that is there.
+    pub found: MatchPolicy,
+}
+
+/// What to do with a record that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchPolicy {
+    /// Make another one.
+    Create,
+    /// Let it stand for the source record, untouched.
+    Link,
+    /// Let it stand for the source record and give it our values.
+    Update,
+    /// Leave the source record out.
+    Skip,
+}
+
+/// How one destination field is filled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldLine {
+    /// Stable id: `deals.title`.
+    pub id: String,
+    /// The source fields, in the order the transforms take them; none where a transform makes the value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "one_or_several")]
+    pub from: Vec<FieldName>,
+    /// The destination field, or `custom:<id>` for one of the plan's own.
+    pub to: String,
+    /// Applied in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transforms: Vec<TransformCall>,
+    /// For a link: the mapping that writes the records linked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<MappingId>,
+    /// A record without a value is held.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+    /// What an update does with a value that is there.
+    #[serde(default, skip_serializing_if = "Overwrite::is_default")]
+    pub overwrite: Overwrite,
+    /// How the two sides relate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub badge: Option<Badge>,
+    /// How sure the proposer is, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// Why the proposer chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What an update does with a value that is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overwrite {
+    /// Replaces it.
+    #[default]
+    Always,
+    /// Leaves it, and fills empty fields only.
+    IfEmpty,
+    /// Never changes an existing record's field.
+    Never,
+}
+
+impl Overwrite {
+    fn is_default(&self) -> bool {
+        *self == Self::Always
+    }
+}
+
+/// How source and destination of a line relate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Badge {
+    /// One field to one field.
+    #[serde(rename = "1:1")]
+    OneToOne,
+    /// One to several.
+    #[serde(rename = "1:many")]
+    OneToMany,
+    /// Several to one.
+    #[serde(rename = "many:1")]
+    ManyToOne,
+    /// Something is lost on the way.
+    #[serde(rename = "lossy")]
+    Lossy,
+    /// Kept in a field made for it.
+    #[serde(rename = "folded")]
+    Folded,
+    /// Not moved; a guide tells how to rebuild it.
+    #[serde(rename = "guide only")]
+    GuideOnly,
+}
+
+/// A list that may be written as one bare entry.
+mod one_or_several {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::FieldName;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(FieldName),
+        Several(Vec<FieldName>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(names: &[FieldName], to: S) -> Result<S::Ok, S::Error> {
+        match names {
+            [one] => one.serialize(to),
+            several => several.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FieldName>, D::Error> {
+        Ok(match Written::deserialize(from)? {
+            Written::One(one) => vec![one],
+            Written::Several(several) => several,
+        })
+    }
+}
