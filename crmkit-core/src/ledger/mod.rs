@@ -50,6 +50,8 @@ pub struct Row {
     pub state: RowState,
     /// The destination record, once known.
     pub destination: Option<RecordRef>,
+    /// The destination record was made by us: rollback removes it. Otherwise rollback restores prior values.
+    pub made: bool,
     /// Digest of the payload last settled.
     pub hash: Option<Digest>,
     /// Digest of the record read back after our last own write.
@@ -79,6 +81,7 @@ impl Row {
             key,
             state: RowState::Intended,
             destination: None,
+            made: false,
             hash: None,
             seal: None,
             unit,
@@ -319,7 +322,11 @@ pub enum Select {
 
 /// What a selection gives.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "each variant carries the type of its name")]
+#[allow(
+    missing_docs,
+    clippy::large_enum_variant,
+    reason = "each variant carries the type of its name; rows are the common case"
+)]
 pub enum Entry {
     Row(Row),
     Unit(UnitState),

@@ -1,0 +1,141 @@
+//! Executing a unit: lease it, do its phase's task, settle it; safe to run twice, by anyone, at any time.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    Change, Error, ErrorKind, Lease, Result, Retry, Select, UnitKey, UnitState, UnitStatus,
+    engine::{
+        Core, Event, Facts, Outcome, gate, link, matching,
+        pass::{GATE, PassContext, Task},
+        retire, survey, undo, verify, write,
+    },
+};
+
+/// Executes a unit. Idempotent: any number of executions, anywhere, have one outcome.
+///
+/// # Errors
+/// What no later execution would mend by itself: wrong credentials, a broken ledger, a plan that does not fit the account. Waiting,
+/// being fenced and decisions are [`Outcome`]s.
+///
+/// # Cancellation
+/// A dropped execution leaves what kill -9 leaves: the next one finds open intents and looks for them.
+pub async fn execute_unit(core: &Core, key: &UnitKey) -> Result<Outcome> {
+    if key.migration != core.migration {
+        return Err(Error::state("unit.execute", "the unit belongs to another migration").with_context("unit", key));
+    }
+    let mut lease = match LeaseGuard::take(core, key).await {
+        Ok(lease) => lease,
+        Err(error) if error.kind() == ErrorKind::Busy => {
+            let until = error.until().unwrap_or_else(|| core.clock.now() + core.settings.lease);
+            return Ok(Outcome::Busy { until });
+        }
+        Err(error) => return Err(error),
+    };
+    let cx = PassContext::load(core, key.pass).await?;
+    let Some(unit) = open_unit(core, key).await? else { return Ok(Outcome::Done) };
+    let outcome = match dispatch(core, &cx, unit.clone(), &mut lease).await {
+        Ok(outcome) => outcome,
+        Err(error) if error.kind() == ErrorKind::Fenced => return Ok(Outcome::Fenced),
+        Err(error) => match error.retry() {
+            Retry::After(wait) => {
+                let until = error.until().unwrap_or_else(|| core.clock.now() + wait);
+                lease.commit(&[Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit })]).await?;
+                Outcome::Backoff { until }
+            }
+            Retry::Verify | Retry::Never => return Err(error.with_context("unit", key)),
+        },
+    };
+    tell(core, key, &outcome);
+    Ok(outcome)
+}
+
+async fn dispatch(core: &Core, cx: &PassContext, unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+    if unit.key.mapping == GATE {
+        return gate::execute(core, cx, unit, lease).await;
+    }
+    let phase = cx
+        .pass
+        .phases
+        .get(usize::from(unit.key.phase))
+        .ok_or_else(|| Error::state("unit.execute", "the pass has no such phase").with_context("unit", &unit.key))?;
+    match phase.task {
+        Task::Match => matching::execute(core, cx, unit, lease).await,
+        Task::Write => write::execute(core, cx, unit, lease).await,
+        Task::Link => link::execute(core, cx, unit, lease).await,
+        Task::Verify => verify::execute(core, cx, unit, lease).await,
+        Task::Survey => survey::execute(core, cx, unit, lease).await,
+        Task::Unlink => undo::execute(core, cx, unit, lease, undo::Parts::Links).await,
+        Task::Undo => undo::execute(core, cx, unit, lease, undo::Parts::Main).await,
+        Task::Retire => retire::execute(core, cx, unit, lease).await,
+    }
+}
+
+/// The unit's state, unless it is done or nobody opened it.
+async fn open_unit(core: &Core, key: &UnitKey) -> Result<Option<UnitState>> {
+    let open = Facts(&*core.ledger).units(&Select::OpenUnits(key.pass)).await?;
+    Ok(open.into_iter().find(|unit| unit.key == *key))
+}
+
+fn tell(core: &Core, key: &UnitKey, outcome: &Outcome) {
+    match outcome {
+        Outcome::Backoff { until } | Outcome::Busy { until } => {
+            let milliseconds = (*until - core.clock.now()).num_milliseconds().max(0).unsigned_abs();
+            core.events.tell(Event::UnitWaits { unit: key.clone(), milliseconds });
+        }
+        Outcome::Done | Outcome::Blocked { .. } | Outcome::Fenced => {}
+    }
+}
+
+/// A lease that is renewed while its holder works.
+#[derive(Debug)]
+pub(crate) struct LeaseGuard<'a> {
+    core: &'a Core,
+    lease: Lease,
+}
+
+impl<'a> LeaseGuard<'a> {
+    /// Leases a unit.
+    pub(crate) async fn take(core: &'a Core, unit: &UnitKey) -> Result<Self> {
+        let lease = core.ledger.lease(unit, &core.worker, core.settings.lease).await?;
+        Ok(Self { core, lease })
+    }
+
+    /// Commits under the lease.
+    pub(crate) async fn commit(&mut self, changes: &[Change]) -> Result<()> {
+        self.core.ledger.commit(&self.lease, changes).await
+    }
+
+    /// Renews the lease where less than half of it is left, and says until when a request decided now may leave.
+    pub(crate) async fn send_before(&mut self) -> Result<DateTime<Utc>> {
+        let now = self.core.clock.now();
+        let settings = &self.core.settings;
+        if self.lease.until < now + settings.lease / 2 {
+            self.lease = self.core.ledger.renew(&self.lease, settings.lease).await?;
+        }
+        Ok(self.lease.until.min(now + settings.send_window))
+    }
+
+    /// Keeps the unit's end.
+    pub(crate) async fn done(&mut self, unit: UnitState, records: u64) -> Result<Outcome> {
+        let key = unit.key.clone();
+        self.commit(&[Change::Unit(UnitState { status: UnitStatus::Done, ..unit })]).await?;
+        self.core.events.tell(Event::UnitDone { unit: key, records });
+        Ok(Outcome::Done)
+    }
+
+    /// Opens the unit of the next page, once, so that pages can be worked on side by side.
+    pub(crate) async fn open_next(&mut self, unit: &mut UnitState, next: Option<&crate::Cursor>) -> Result<()> {
+        let Some(next) = next else { return Ok(()) };
+        if unit.counts.insert(NEXT_OPENED.to_owned(), 1).is_some() {
+            return Ok(());
+        }
+        let following = UnitState::open(unit.key.next_page(), Some(next.clone()));
+        let opened = Event::UnitOpened { unit: following.key.clone() };
+        self.commit(&[Change::Unit(following), Change::Unit(unit.clone())]).await?;
+        self.core.events.tell(opened);
+        Ok(())
+    }
+}
+
+/// The count that says the next page's unit was opened: opening it again could reopen a unit that is done.
+const NEXT_OPENED: &str = "next_opened";

@@ -1,0 +1,267 @@
+//! The link unit: sets the links that had to wait until both ends were written, one page after the other.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    Change, Digest, DraftLink, Fields, OperationKind, Outcome, PageRequest, Part, PriorValues, Record, RecordId, RecordRef,
+    Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, UnitStatus, Value, CompiledMapping,
+    compare::same_value,
+    engine::{
+        Core, Facts, LeaseGuard,
+        lookup::{Target, Targets, key_of},
+        pass::PassContext,
+        recover::{Found, Recovered, recover},
+        send::{send, unchanged},
+        work::{Work, held, row_of, seal, settled},
+    },
+};
+
+/// The part of a source record that a deferred link becomes.
+pub(super) fn part_of(line: &str) -> Part {
+    Part::from(format!("link:{line}"))
+}
+
+pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+    let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
+    let request = PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
+    let page = core.source.read(&request).await?;
+    lease.open_next(&mut unit, page.next.as_ref()).await?;
+    let mut found = match recover(core, cx, &unit.key, lease).await? {
+        Recovered::Wait(until) => {
+            unit.status = UnitStatus::Backoff { until };
+            lease.commit(&[Change::Unit(unit)]).await?;
+            return Ok(Outcome::Backoff { until });
+        }
+        Recovered::Known(found) => found,
+    };
+    let links = links_of(cx, mapping, page.items);
+    let keys: Vec<_> = links.iter().map(|(record, link)| key_of(core, &mapping.id, record, part_of(&link.line))).collect();
+    let rows = core.ledger.rows(&keys).await?;
+    let ends = links.iter().flat_map(|(record, link)| [(mapping.id.clone(), record.clone()), (link.target.clone(), link.to.clone())]);
+    let targets = Targets::load(core, cx, ends.collect::<HashSet<_>>()).await?;
+
+    let mut changes = Vec::new();
+    let mut carriers = Vec::new();
+    let mut patches = Vec::new();
+    let mut page_parents: HashMap<RecordId, RecordId> = HashMap::new();
+    for (((record, link), key), known) in links.into_iter().zip(keys).zip(rows) {
+        let found = found.remove(&key);
+        let known_state = known.as_ref().map(|row| (row.state, row.reason.clone()));
+        let mut row = row_of(known, key, &unit.key);
+        let mut hold = |row: Row, reason: String| {
+            if known_state != Some((RowState::Held, Some(reason.clone()))) {
+                changes.extend(settled(core, held(row, &unit.key, reason), "link"));
+            }
+        };
+        if matches!(found, Some(Found::Held)) {
+            continue;
+        }
+        // A record that waits takes its links along: they are set when it is written.
+        let Target::Written(own) = targets.get(&mapping.id, &record) else { continue };
+        let to = match targets.get(&link.target, &link.to) {
+            Target::Written(to) => to,
+            Target::Nowhere => {
+                hold(row, format!("{}: the record it links to does not move", link.line));
+                continue;
+            }
+            Target::Waiting => {
+                row.waits_for = Some(link.to.clone());
+                hold(row, format!("{}: the record it links to waits for a decision", link.line));
+                continue;
+            }
+        };
+        if link.target == mapping.id && closes_a_cycle(core, mapping, &link, &own, &to, &page_parents).await? {
+            hold(row, format!("{}: following it upwards leads back to the record itself", link.line));
+            continue;
+        }
+        if link.target == mapping.id {
+            page_parents.insert(own.id.clone(), to.id.clone());
+        }
+        row.links = vec![own.clone(), to.clone()];
+        match &link.carrier {
+            Some(carrier) => {
+                let mut fields: Fields = carrier.constants.iter().cloned().collect();
+                fields.insert(carrier.from.clone(), Value::link(own));
+                fields.insert(carrier.to.clone(), Value::link(to));
+                if let Some(change) = carry(core, cx, row, carrier.object.clone(), fields, found, &mut carriers) {
+                    changes.extend(change);
+                }
+            }
+            None => patches.push((row, own, link.field, to)),
+        }
+    }
+    lease.commit(&changes).await?;
+    let (mut work, prior, settled_patches) = patch(core, cx, mapping, patches).await?;
+    lease.commit(&settled_patches).await?;
+    work.extend(carriers);
+    let mut sent = send(core, cx, &unit.key, lease, work, prior).await?;
+    reseal(core, mapping, &mut sent.changes).await?;
+    match (sent.fatal, sent.again) {
+        (Some(error), _) => {
+            lease.commit(&sent.changes).await?;
+            Err(error)
+        }
+        (None, Some(until)) => {
+            sent.changes.push(Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit }));
+            lease.commit(&sent.changes).await?;
+            Ok(Outcome::Backoff { until })
+        }
+        (None, None) => {
+            lease.commit(&sent.changes).await?;
+            lease.done(unit, sent.settled).await
+        }
+    }
+}
+
+/// The deferred links of the records that this mapping moves.
+fn links_of(cx: &PassContext, mapping: &CompiledMapping, records: Vec<Record>) -> Vec<(RecordRef, DraftLink)> {
+    records
+        .into_iter()
+        .filter(|record| cx.sample.as_ref().is_none_or(|sample| sample.contains(&record.key)))
+        .filter(|record| mapping.select(record) == Selection::Selected)
+        .flat_map(|record| {
+            let draft = cx.compiled.draft(mapping, &record);
+            draft.links.into_iter().filter(|link| link.deferred).map(move |link| (record.key.clone(), link))
+        })
+        .collect()
+}
+
+/// Whether the chain of parents from `to` leads back to `own`: a cycle in the data, which no hierarchy can hold.
+async fn closes_a_cycle(
+    core: &Core,
+    mapping: &CompiledMapping,
+    link: &DraftLink,
+    own: &RecordRef,
+    to: &RecordRef,
+    page: &HashMap<RecordId, RecordId>,
+) -> Result<bool> {
+    let part = part_of(&link.line);
+    let mut at = to.clone();
+    let mut seen = HashSet::new();
+    while at != *own {
+        if !seen.insert(at.id.clone()) {
+            return Ok(false);
+        }
+        let above = match page.get(&at.id) {
+            Some(parent) => Some(RecordRef { object: at.object.clone(), id: parent.clone() }),
+            None => Facts(&*core.ledger)
+                .rows(&Select::LinkingTo(vec![at.clone()]))
+                .await?
+                .into_iter()
+                .filter(|row| row.key.mapping == mapping.id && row.key.part == part && (row.state.is_written() || row.intent.is_some()))
+                .find(|row| row.links.first() == Some(&at))
+                .and_then(|row| row.links.get(1).cloned()),
+        };
+        match above {
+            Some(above) => at = above,
+            None => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// A link that the destination keeps as a record of its own.
+fn carry(
+    core: &Core,
+    cx: &PassContext,
+    mut row: Row,
+    object: crate::ObjectName,
+    fields: Fields,
+    found: Option<Found>,
+    carriers: &mut Vec<Work>,
+) -> Option<[Change; 2]> {
+    let hash = Digest::of_fields(&fields);
+    match found {
+        Some(Found::Applied(stored)) => {
+            let volatile = cx.destination.abilities.get(&object).map_or(&[][..], |abilities| &abilities.volatile);
+            row.uncertain = Some(Uncertain::Adopted);
+            row.made = true;
+            row.state = RowState::Created;
+            row.destination = Some(RecordRef { object, id: stored.id.clone() });
+            row.hash = Some(hash);
+            row.seal = Some(seal(&stored, volatile));
+            row.intent = None;
+            return Some(settled(core, row, "create"));
+        }
+        Some(Found::Absent) => row.uncertain = Some(Uncertain::Resent),
+        _ if row.state.is_written() && row.hash == Some(hash) => return None,
+        _ => {}
+    }
+    let probe = match cx.destination.abilities.get(&object).map(|abilities| &abilities.recovery) {
+        Some(Recovery::Witness { fields: names }) => {
+            names.iter().filter_map(|name| fields.get(name).map(|value| (name.clone(), value.clone()))).collect()
+        }
+        _ => Fields::new(),
+    };
+    carriers.push(Work { row, state: RowState::Created, object, kind: OperationKind::Create, fields, hash, probe });
+    None
+}
+
+/// Links that are a field of the record: a change of its own, with the value that was there kept.
+async fn patch(
+    core: &Core,
+    cx: &PassContext,
+    mapping: &CompiledMapping,
+    patches: Vec<(Row, RecordRef, crate::FieldName, RecordRef)>,
+) -> Result<(Vec<Work>, Vec<PriorValues>, Vec<Change>)> {
+    let (mut work, mut prior, mut changes) = (Vec::new(), Vec::new(), Vec::new());
+    let Some(reader) = core.destination.reader().filter(|_| !patches.is_empty()) else { return Ok((work, prior, changes)) };
+    let ids: Vec<_> = patches.iter().map(|(_, own, _, _)| own.id.clone()).collect();
+    let stored = reader.fetch(&mapping.to, &ids).await?;
+    for ((mut row, own, field, to), stored) in patches.into_iter().zip(stored) {
+        let value = Value::link(to);
+        let fields: Fields = [(field.clone(), value.clone())].into_iter().collect();
+        let hash = Digest::of_fields(&fields);
+        let Some(stored) = stored.filter(|stored| !stored.trashed) else {
+            changes.extend(settled(core, held(row.clone(), &row.unit, "its record at the destination is gone"), "link"));
+            continue;
+        };
+        if same_value(&value, stored.fields.get(&field)) {
+            if row.hash != Some(hash) || !row.state.is_written() {
+                row.destination = Some(own);
+                changes.extend(settled(core, unchanged(row, hash), "link"));
+            }
+            continue;
+        }
+        prior.push(PriorValues {
+            key: row.key.clone(),
+            pass: cx.pass.number,
+            destination: own.clone(),
+            fields: [(field.clone(), stored.fields.get(&field).cloned().unwrap_or(Value::Null))].into_iter().collect(),
+        });
+        row.destination = Some(own.clone());
+        work.push(Work {
+            row,
+            state: RowState::Updated,
+            object: mapping.to.clone(),
+            kind: OperationKind::Update { id: own.id, version: stored.version },
+            fields,
+            hash,
+            probe: Fields::new(),
+        });
+    }
+    Ok((work, prior, changes))
+}
+
+/// A link that changed its record moved the record's seal: the main row takes the new one in the same commit.
+async fn reseal(core: &Core, mapping: &CompiledMapping, changes: &mut Vec<Change>) -> Result<()> {
+    let mut seals = Vec::new();
+    for change in changes.iter() {
+        if let Change::Settle(row) = change
+            && row.state == RowState::Updated
+            && row.key.part != Part::main()
+            && let Some(seal) = row.seal
+        {
+            let main = RecordRef { object: row.key.object.clone(), id: row.key.id.clone() };
+            seals.push((key_of(core, &mapping.id, &main, Part::main()), seal));
+        }
+    }
+    let keys: Vec<_> = seals.iter().map(|(key, _)| key.clone()).collect();
+    for (row, (_, seal)) in core.ledger.rows(&keys).await?.into_iter().zip(seals) {
+        if let Some(mut row) = row {
+            row.seal = Some(seal);
+            changes.push(Change::Settle(row));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Matching: which records the destination has already, learnt once per pass instead of asked per record.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    Change, CompiledMapping, Error, Fields, MappingId, Outcome, PageRequest, RecordId, Result, Stored, UnitState, Value,
+    engine::{Core, Facts, LeaseGuard, facts::keep, pass::PassContext},
+};
+
+/// Scans a page of the destination object and keeps which record has which value.
+pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+    let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
+    let reader = core
+        .destination
+        .reader()
+        .ok_or_else(|| Error::state("match.scan", "the destination cannot be read, so nothing there can be matched"))?;
+    let request = PageRequest { object: mapping.to.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
+    let page = reader.scan(&request).await?;
+    lease.open_next(&mut unit, page.next.as_ref()).await?;
+    let mut ids: BTreeMap<String, Vec<RecordId>> = BTreeMap::new();
+    for stored in &page.items {
+        if made_by_us(mapping, stored) {
+            continue;
+        }
+        for key in keys_of(mapping, &stored.fields) {
+            ids.entry(key).or_default().push(stored.id.clone());
+        }
+    }
+    let kind = kind_of(&mapping.id);
+    for (key, known) in Facts(&*core.ledger).at::<Vec<RecordId>>(&kind, ids.keys().cloned().collect()).await? {
+        let merged = ids.entry(key).or_default();
+        merged.extend(known);
+        merged.sort();
+        merged.dedup();
+    }
+    let changes: Vec<Change> = ids.into_iter().map(|(key, ids)| keep(&kind, key, &ids)).collect();
+    lease.commit(&changes).await?;
+    lease.done(unit, page.rows).await
+}
+
+fn kind_of(mapping: &MappingId) -> String {
+    format!("match/{mapping}")
+}
+
+/// A record with a marker is a migrated one: it stands for its own source record, never for another's.
+fn made_by_us(mapping: &CompiledMapping, stored: &Stored) -> bool {
+    mapping.marker.as_ref().is_some_and(|marker| stored.fields.get(marker).is_some_and(|value| !value.is_empty()))
+}
+
+/// The comparable forms of the values of the field that a mapping matches by.
+fn keys_of(mapping: &CompiledMapping, fields: &Fields) -> Vec<String> {
+    let Some(value) = mapping.matching.as_ref().and_then(|rule| fields.get(&rule.by)) else { return Vec::new() };
+    let values = match value {
+        Value::List(values) => values.as_ref(),
+        one => std::slice::from_ref(one),
+    };
+    values.iter().map(|value| value.to_string().trim().to_lowercase()).filter(|key| !key.is_empty()).collect()
+}
+
+/// The matches of a page's records, looked up in one go.
+#[derive(Debug)]
+pub(super) struct Matches(HashMap<String, Vec<RecordId>>);
+
+/// What fits a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    /// Nothing.
+    None,
+    /// Exactly one record.
+    One(RecordId),
+    /// Several: a person has to choose.
+    Several,
+}
+
+impl Matches {
+    /// Looks up what the destination has for these payloads.
+    pub(super) async fn load<'a>(core: &Core, mapping: &CompiledMapping, payloads: impl Iterator<Item = &'a Fields>) -> Result<Self> {
+        let keys: Vec<String> = payloads.flat_map(|fields| keys_of(mapping, fields)).collect();
+        Ok(Self(Facts(&*core.ledger).at(&kind_of(&mapping.id), keys).await?.into_iter().collect()))
+    }
+
+    /// What fits a payload.
+    pub(super) fn of(&self, mapping: &CompiledMapping, fields: &Fields) -> Match {
+        let mut ids: Vec<&RecordId> = keys_of(mapping, fields).iter().filter_map(|key| self.0.get(key)).flatten().collect();
+        ids.sort();
+        ids.dedup();
+        match ids[..] {
+            [] => Match::None,
+            [one] => Match::One(one.clone()),
+            _ => Match::Several,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The engine: units of work, run by anybody, any number of times, with one outcome.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures::lock::Mutex;
+
+use crate::{Clock, DestinationWriter, Digest, IdLedger, LedgerKey, MigrationId, SourceConnector, Transforms};
+
+mod action;
+mod event;
+mod execute;
+mod facts;
+mod gate;
+mod link;
+mod lookup;
+mod matching;
+mod pass;
+mod recover;
+mod retire;
+mod runner;
+mod send;
+mod survey;
+mod undo;
+mod verify;
+mod work;
+mod write;
+
+pub use action::{Action, Outcome, RunState, next_action};
+pub use event::Event;
+pub(crate) use event::EventBus;
+pub use execute::execute_unit;
+pub(crate) use execute::LeaseGuard;
+pub(crate) use facts::Facts;
+pub use pass::{PassKind, PassRecord, Phase, Task};
+pub(crate) use pass::{PassContext, describe_pass};
+pub use runner::{load_state, run_pass};
+
+/// Everything a unit needs. One per migration and process; share it as an `Arc`.
+#[derive(Debug)]
+pub struct Core {
+    pub(crate) migration: MigrationId,
+    pub(crate) tenant: String,
+    pub(crate) source: Arc<dyn SourceConnector>,
+    pub(crate) destination: Arc<dyn DestinationWriter>,
+    pub(crate) ledger: Arc<dyn IdLedger>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) transforms: Transforms,
+    pub(crate) settings: EngineSettings,
+    pub(crate) actor: String,
+    pub(crate) worker: String,
+    pub(crate) events: EventBus,
+    pub(crate) contexts: Mutex<HashMap<u32, Arc<PassContext>>>,
+}
+
+/// How the engine works. The defaults suit one process and a destination on the internet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineSettings {
+    /// Rows per page, and so per unit.
+    pub page_size: usize,
+    /// Units worked on at once.
+    pub pages_in_flight: usize,
+    /// Writes under way at once within a unit, where the destination takes one record a request.
+    pub writes_in_flight: usize,
+    /// How long a lease lasts without renewal.
+    pub lease: Duration,
+    /// How long after the decision a request may still leave.
+    pub send_window: Duration,
+    /// How long after it left a request may still be applied: request timeout and clock skew.
+    pub settle_after: Duration,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            page_size: 200,
+            pages_in_flight: 4,
+            writes_in_flight: 16,
+            lease: Duration::from_secs(180),
+            send_window: Duration::from_secs(60),
+            settle_after: Duration::from_secs(40),
+        }
+    }
+}
+
+impl Core {
+    /// A digest of a ledger key that only this migration can make: what logs and the audit carry instead of ids.
+    pub(crate) fn keyed(&self, key: &LedgerKey) -> String {
+        let parts = ["audit", &self.tenant, key.migration.as_str(), key.mapping.as_str(), key.object.as_str(), key.id.as_str(), key.part.as_str()];
+        Digest::of_parts(parts.map(str::as_bytes)).to_string()
+    }
+
+    /// The marker of a record: the same for the same source record, mapping and part, whoever computes it.
+    pub(crate) fn marker(&self, instance: &str, key: &LedgerKey) -> String {
+        let parts = ["marker", &self.tenant, instance, key.mapping.as_str(), key.object.as_str(), key.id.as_str(), key.part.as_str()];
+        Digest::of_parts(parts.map(str::as_bytes)).to_string()
+    }
+}

@@ -1,0 +1,207 @@
+//! A pass: a numbered walk over the data, its phases, and what its units need to know.
+
+use std::{collections::HashSet, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use indexmap::IndexSet;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CompiledPlan, Destination, Error, FieldConcept, MappingId, ObjectConcept, Owners, PageRequest, PhaseTask, Plan,
+    Prepared, PreparedItem, RecordRef, Result, Source, SourceUser,
+    engine::{Core, Facts},
+};
+
+/// What a pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum PassKind {
+    /// The trial run: chosen records only.
+    Sample,
+    /// The whole run.
+    Initial,
+    /// Reads everything written back and compares it.
+    Reconcile {
+        /// The pass whose records are read; all where absent.
+        of: Option<u32>,
+    },
+    /// Finds what a rollback would do and must leave alone.
+    Preview {
+        /// The pass to take back; everything, what `prepare` made included, where absent.
+        of: Option<u32>,
+    },
+    /// Takes back what passes wrote.
+    Rollback {
+        /// The pass to take back; everything, what `prepare` made included, where absent.
+        of: Option<u32>,
+        /// The preview that was approved.
+        preview: u32,
+    },
+}
+
+impl PassKind {
+    /// Its name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sample => "sample",
+            Self::Initial => "initial",
+            Self::Reconcile { .. } => "reconcile",
+            Self::Preview { .. } => "preview",
+            Self::Rollback { .. } => "rollback",
+        }
+    }
+
+    /// Whether its units write to the destination.
+    pub fn writes(self) -> bool {
+        !matches!(self, Self::Reconcile { .. } | Self::Preview { .. })
+    }
+}
+
+/// A pass as the ledger keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PassRecord {
+    /// Its number, from 1.
+    pub number: u32,
+    /// What it is for.
+    #[serde(flatten)]
+    pub kind: PassKind,
+    /// Its phases, in order.
+    pub phases: Vec<Phase>,
+    /// The gate whose approval admitted it; reading passes need none.
+    pub gate: Option<String>,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When it ended, if it has.
+    pub finished: Option<DateTime<Utc>>,
+}
+
+/// Mappings that may be worked on together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// What its units do.
+    pub task: Task,
+    /// The mappings.
+    pub mappings: Vec<MappingId>,
+}
+
+/// What a unit does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// Learns which records the destination has already.
+    Match,
+    /// Writes records.
+    Write,
+    /// Sets the links that had to wait.
+    Link,
+    /// Reads back and compares.
+    Verify,
+    /// Finds what rollback must leave alone.
+    Survey,
+    /// Takes the deferred links back.
+    Unlink,
+    /// Takes records back.
+    Undo,
+    /// Takes back what `prepare` made.
+    Retire,
+}
+
+/// The mapping name of the unit that closes a phase.
+pub(crate) const GATE: &str = "*gate";
+/// The mapping name of units that work on no mapping.
+pub(crate) const ALL: &str = "*all";
+
+/// What the units of a pass need to know, loaded once per process.
+#[derive(Debug)]
+pub(crate) struct PassContext {
+    pub(crate) pass: PassRecord,
+    pub(crate) plan: Plan,
+    pub(crate) compiled: CompiledPlan,
+    pub(crate) source: Source,
+    pub(crate) destination: Destination,
+    pub(crate) owners: Owners,
+    pub(crate) prepared: Prepared,
+    /// The sample's records, in a sample pass.
+    pub(crate) sample: Option<HashSet<RecordRef>>,
+}
+
+impl PassContext {
+    /// The context of a pass, from memory or from the ledger.
+    pub(crate) async fn load(core: &Core, number: u32) -> Result<Arc<Self>> {
+        let mut contexts = core.contexts.lock().await;
+        if let Some(context) = contexts.get(&number) {
+            return Ok(context.clone());
+        }
+        let facts = Facts(&*core.ledger);
+        let pass: PassRecord = facts
+            .get("pass", &pass_key(number))
+            .await?
+            .ok_or_else(|| Error::state("pass.load", "there is no such pass").with_context("pass", number))?;
+        let context = Arc::new(describe_pass(core, pass).await?);
+        contexts.insert(number, context.clone());
+        Ok(context)
+    }
+}
+
+/// Loads what a pass needs: frozen plan, both descriptions, prepared items, owners.
+pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassContext> {
+    let facts = Facts(&*core.ledger);
+    let plan: Plan = facts
+        .get("document", "plan")
+        .await?
+        .ok_or_else(|| Error::state("pass.load", "no plan is approved; approve one first"))?;
+    let prepared = Prepared(facts.all::<PreparedItem>("prepared").await?.into_iter().collect());
+    let source = core.source.describe().await?;
+    let destination = core.destination.describe().await?;
+    let deferred = deferred_lines(&plan, &destination)?;
+    let compiled = CompiledPlan::compile(&plan, &destination, &core.transforms, &prepared, &deferred)
+        .map_err(|problems| plan_error(&problems))?;
+    let users = source_users(core, &source).await?;
+    let owners = Owners::resolve(&plan.owners, &users, &destination.users);
+    let sample = match pass.kind {
+        PassKind::Sample => Some(facts.all::<RecordRef>("sample").await?.into_iter().map(|(_, record)| record).collect()),
+        _ => None,
+    };
+    Ok(PassContext { pass, plan, compiled, source, destination, owners, prepared, sample })
+}
+
+/// The lines whose links are set in a later round.
+pub(crate) fn deferred_lines(plan: &Plan, destination: &Destination) -> Result<IndexSet<String>> {
+    let phases = plan.phases(destination).map_err(|problem| plan_error(&[problem]))?;
+    Ok(phases.into_iter().filter(|phase| phase.task == PhaseTask::Link).flat_map(|phase| phase.lines).collect())
+}
+
+/// One error out of a plan's problems: the first in full, and how many more.
+pub(crate) fn plan_error(problems: &[crate::Problem]) -> Error {
+    let more = problems.len().saturating_sub(1);
+    let first = problems.first().map(ToString::to_string).unwrap_or_default();
+    let error = Error::input("plan.check", first);
+    if more == 0 { error } else { error.with_context("more_problems", more) }
+}
+
+/// The owners that the source names: bounded by the people in a company.
+pub(crate) async fn source_users(core: &Core, source: &Source) -> Result<Vec<SourceUser>> {
+    let Some(object) = source.schema.by_concept(ObjectConcept::User) else { return Ok(Vec::new()) };
+    let field = |concept| object.by_concept(concept).map(|field| field.name.clone());
+    let (email, name) = (field(FieldConcept::Emails), field(FieldConcept::Name));
+    let mut users = Vec::new();
+    let mut request = PageRequest::first(object.name.clone(), core.settings.page_size);
+    loop {
+        let page = core.source.read(&request).await?;
+        users.extend(page.items.into_iter().map(|record| {
+            let text = |field: &Option<crate::FieldName>| {
+                field.as_ref().and_then(|field| record.fields.get(field)).filter(|value| !value.is_empty()).map(ToString::to_string)
+            };
+            SourceUser { email: text(&email), name: text(&name), id: record.key.id.clone() }
+        }));
+        match page.next {
+            Some(next) => request = request.at(next),
+            None => return Ok(users),
+        }
+    }
+}
+
+/// The ledger's key of a pass: sorts by number.
+pub(crate) fn pass_key(number: u32) -> String {
+    format!("{number:010}")
+}

@@ -1,0 +1,195 @@
+//! Sending the writes of a unit: intents first, then the requests, then one commit of all outcomes.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt, stream};
+
+use crate::{
+    Change, Error, ErrorKind, Operation, OperationKind, PriorValues, RecordRef, Result, Retry, RowState, Stored, UnitKey,
+    WriteBatch, Written,
+    engine::{
+        Core, Event, LeaseGuard,
+        pass::PassContext,
+        work::{Work, held, seal, settled},
+    },
+};
+use chrono::{DateTime, Utc};
+
+/// How sending ended.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    /// Rows and audit lines to commit together with the unit's state.
+    pub(super) changes: Vec<Change>,
+    /// How many were settled.
+    pub(super) settled: u64,
+    /// Something is left to do, not before this moment.
+    pub(super) again: Option<DateTime<Utc>>,
+    /// What no later execution would mend; to be returned after the changes are committed.
+    pub(super) fatal: Option<Error>,
+}
+
+/// Makes the writes. The intents are durable before anything leaves.
+pub(super) async fn send(
+    core: &Core,
+    cx: &PassContext,
+    unit: &UnitKey,
+    lease: &mut LeaseGuard<'_>,
+    work: Vec<Work>,
+    prior: Vec<PriorValues>,
+) -> Result<Sent> {
+    let mut sent = Sent::default();
+    if work.is_empty() {
+        return Ok(sent);
+    }
+    let send_before = lease.send_before().await?;
+    let now = core.clock.now();
+    let mut intents: Vec<Change> = prior.into_iter().map(Change::Prior).collect();
+    intents.extend(work.iter().map(|work| work.intend(now, send_before)));
+    lease.commit(&intents).await?;
+
+    let answers = perform(core, cx, work, send_before).await;
+    let answers = read_missing(core, cx, answers).await?;
+    let mut uncertain = 0;
+    for (work, answer) in answers {
+        match answer {
+            Ok(written) => {
+                sent.settled += 1;
+                let volatile = cx.destination.abilities.get(&work.object).map_or(&[][..], |abilities| &abilities.volatile);
+                let operation = if work.kind == OperationKind::Create { "create" } else { "update" };
+                let mut row = work.row;
+                row.state = work.state;
+                row.made |= work.kind == OperationKind::Create;
+                row.destination = Some(RecordRef { object: work.object, id: written.id });
+                row.hash = Some(work.hash);
+                row.seal = written.stored.as_ref().map(|stored| seal(stored, volatile));
+                row.intent = None;
+                sent.changes.extend(settled(core, row, operation));
+            }
+            Err(error) => match error.retry() {
+                Retry::After(wait) => {
+                    // Never sent: a new row is forgotten; one that was once uncertain keeps its story and is looked for again.
+                    if work.row.uncertain.is_none() {
+                        sent.changes.push(Change::Free(work.row.key));
+                    }
+                    sent.wait(error.until().unwrap_or(core.clock.now() + wait));
+                }
+                Retry::Verify => {
+                    uncertain += 1;
+                    sent.wait(core.clock.now() + core.settings.settle_after);
+                }
+                Retry::Never if stops_the_run(error.kind()) => {
+                    if work.row.uncertain.is_none() {
+                        sent.changes.push(Change::Free(work.row.key));
+                    }
+                    sent.fatal.get_or_insert(error);
+                }
+                Retry::Never => {
+                    sent.settled += 1;
+                    let reason = error.message().to_owned();
+                    sent.changes.extend(settled(core, held(work.row, unit, reason), "write"));
+                }
+            },
+        }
+    }
+    if uncertain > 0 {
+        core.events.tell(Event::Uncertain { mapping: unit.mapping.clone(), writes: uncertain });
+    }
+    Ok(sent)
+}
+
+impl Sent {
+    fn wait(&mut self, until: DateTime<Utc>) {
+        self.again = Some(self.again.map_or(until, |known| known.max(until)));
+    }
+}
+
+/// Whether an error speaks for the account rather than for one record.
+fn stops_the_run(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Auth | ErrorKind::State | ErrorKind::Storage | ErrorKind::Input | ErrorKind::Protocol | ErrorKind::Limited)
+}
+
+type Answers = Vec<(Work, Result<Written>)>;
+
+async fn perform(core: &Core, cx: &PassContext, work: Vec<Work>, send_before: DateTime<Utc>) -> Answers {
+    let batch = work
+        .first()
+        .and_then(|work| cx.destination.abilities.get(&work.object))
+        .map_or(1, |abilities| abilities.batch.max(1));
+    let mut batches: Vec<Vec<Work>> = Vec::new();
+    for work in work {
+        match batches.last_mut() {
+            Some(last) if last.len() < batch && last[0].object == work.object => last.push(work),
+            _ => batches.push(vec![work]),
+        }
+    }
+    stream::iter(batches)
+        .map(|works| async move {
+            let request = WriteBatch {
+                object: works[0].object.clone(),
+                operations: works.iter().map(|work| Operation { kind: work.kind.clone(), fields: work.fields.clone() }).collect(),
+                send_before,
+            };
+            let answers = core.destination.write(&request).await;
+            pair(works, answers)
+        })
+        .buffer_unordered(core.settings.writes_in_flight.max(1))
+        .concat()
+        .await
+}
+
+/// One answer per write. An outer error speaks for all: it is told again for each.
+fn pair(works: Vec<Work>, answers: Result<Vec<Result<Written>>>) -> Answers {
+    match answers {
+        Ok(answers) if answers.len() == works.len() => works.into_iter().zip(answers).collect(),
+        Ok(_) => works
+            .into_iter()
+            .map(|work| {
+                let error = Error::new(ErrorKind::Protocol, "write", "the connector did not answer for every operation", Retry::Verify);
+                (work, Err(error))
+            })
+            .collect(),
+        Err(error) => works
+            .into_iter()
+            .map(|work| {
+                let mut told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
+                if let Some(until) = error.until() {
+                    told = told.with_until(until);
+                }
+                (work, Err(told))
+            })
+            .collect(),
+    }
+}
+
+/// Reads back what the answers did not carry, so that every settled row has its seal.
+async fn read_missing(core: &Core, _cx: &PassContext, mut answers: Answers) -> Result<Answers> {
+    let Some(reader) = core.destination.reader() else { return Ok(answers) };
+    let mut missing: HashMap<crate::ObjectName, Vec<crate::RecordId>> = HashMap::new();
+    for (work, answer) in &answers {
+        if let Ok(Written { id, stored: None }) = answer {
+            missing.entry(work.object.clone()).or_default().push(id.clone());
+        }
+    }
+    let mut read: HashMap<RecordRef, Stored> = HashMap::new();
+    for (object, ids) in missing {
+        for stored in reader.fetch(&object, &ids).await?.into_iter().flatten() {
+            read.insert(RecordRef { object: object.clone(), id: stored.id.clone() }, stored);
+        }
+    }
+    for (work, answer) in &mut answers {
+        if let Ok(written) = answer
+            && written.stored.is_none()
+        {
+            written.stored = read.remove(&RecordRef { object: work.object.clone(), id: written.id.clone() });
+        }
+    }
+    Ok(answers)
+}
+
+/// The state of a row that needs no write: it stays, or is settled as unchanged in this pass.
+pub(super) fn unchanged(mut row: crate::Row, hash: crate::Digest) -> crate::Row {
+    row.state = RowState::Unchanged;
+    row.hash = Some(hash);
+    row.intent = None;
+    row
+}

@@ -1,0 +1,207 @@
+//! The undo unit: removes what we made, restores what we changed, and touches nothing that others changed since.
+
+use std::collections::HashSet;
+
+use futures::{StreamExt, stream};
+
+use crate::{
+    Change, Entry, Error, Fields, Operation, OperationKind, Outcome, Part, RecordRef, Removal, Result, Retry, Row,
+    RowState, Select, UnitState, UnitStatus, Value, WriteBatch,
+    compare::same_value,
+    engine::{
+        Core, Facts, LeaseGuard, PassKind,
+        facts::keep,
+        pass::PassContext,
+        survey::{Judgement, Kept, WRITTEN, closure, fetch, judge, kept_kind},
+        work::settled,
+    },
+};
+use chrono::{DateTime, Utc};
+
+/// Which parts of the rows a phase takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parts {
+    /// Deferred links.
+    Links,
+    /// The records themselves.
+    Main,
+}
+
+pub(super) async fn execute(
+    core: &Core,
+    cx: &PassContext,
+    mut unit: UnitState,
+    lease: &mut LeaseGuard<'_>,
+    parts: Parts,
+) -> Result<Outcome> {
+    let PassKind::Rollback { of, preview } = cx.pass.kind else {
+        return Err(Error::state("undo", "only a rollback takes back").with_context("pass", cx.pass.number));
+    };
+    let facts = Facts(&*core.ledger);
+    let select = Select::Rows { mapping: unit.key.mapping.clone(), pass: of, states: WRITTEN.to_vec() };
+    let page = facts.row_page(&select, unit.cursor.as_ref(), core.settings.page_size).await?;
+    lease.open_next(&mut unit, page.next.as_ref()).await?;
+    let rows: Vec<Row> = page.items.into_iter().filter(|row| (row.key.part == Part::main()) == (parts == Parts::Main)).collect();
+    let kind = kept_kind(preview);
+    let names = rows.iter().filter_map(|row| row.destination.as_ref()).map(ToString::to_string).collect();
+    let kept: HashSet<RecordRef> = facts.at::<Kept>(&kind, names).await?.into_iter().map(|(_, kept)| kept.record).collect();
+    let stored = fetch(core, &rows).await?;
+
+    let mut changes = Vec::new();
+    let mut steps = Vec::new();
+    for mut row in rows {
+        let Some(destination) = row.destination.clone() else { continue };
+        if kept.contains(&destination) {
+            continue;
+        }
+        let record = stored.get(&destination);
+        match judge(core, cx, &row, record).await? {
+            Judgement::Gone => changes.extend(settled(core, taken_back(row), "remove")),
+            Judgement::Others(reason) => changes.extend(closure(core, &kind, &destination, reason).await?),
+            Judgement::Ours if row.made && cannot_remove(cx, &destination) => {
+                changes.extend(closure(core, &kind, &destination, "the destination cannot remove such records").await?);
+            }
+            Judgement::Ours if row.made => steps.push(Step { row, destination, restore: None, version: record.and_then(|record| record.version.clone()) }),
+            Judgement::Ours => {
+                let prior = prior_values(core, &row).await?;
+                let wrong: Fields = prior
+                    .into_iter()
+                    .filter(|(name, value)| !same_value(value, record.and_then(|record| record.fields.get(name))))
+                    .collect();
+                let (restore, stuck) = restorable(cx, &destination, wrong);
+                for name in stuck {
+                    let reason = format!("{name} was empty before and cannot be cleared again");
+                    row.notes.push(reason.clone());
+                    changes.push(keep(&format!("unrestored/{preview:010}"), format!("{destination}/{name}"), &reason));
+                }
+                if restore.is_empty() {
+                    changes.extend(settled(core, taken_back(row), "restore"));
+                } else {
+                    let version = record.and_then(|record| record.version.clone());
+                    steps.push(Step { row, destination, restore: Some(restore), version });
+                }
+            }
+        }
+    }
+    lease.commit(&changes).await?;
+    let send_before = lease.send_before().await?;
+    let answers: Vec<(Step, Result<()>)> = stream::iter(steps)
+        .map(|step| async move {
+            let answer = step.perform(core, send_before).await;
+            (step, answer)
+        })
+        .buffer_unordered(core.settings.writes_in_flight.max(1))
+        .collect()
+        .await;
+    finish(core, cx, unit, lease, &kind, answers).await
+}
+
+async fn finish(
+    core: &Core,
+    _cx: &PassContext,
+    unit: UnitState,
+    lease: &mut LeaseGuard<'_>,
+    kind: &str,
+    answers: Vec<(Step, Result<()>)>,
+) -> Result<Outcome> {
+    let mut changes = Vec::new();
+    let mut again: Option<DateTime<Utc>> = None;
+    let mut records = 0;
+    for (step, answer) in answers {
+        match answer {
+            Ok(()) => {
+                records += 1;
+                let operation = if step.restore.is_some() { "restore" } else { "remove" };
+                changes.extend(settled(core, taken_back(step.row), operation));
+            }
+            Err(error) => match error.retry() {
+                // Removing and restoring can be repeated: nothing has to be looked for first.
+                Retry::After(wait) => {
+                    let until = error.until().unwrap_or(core.clock.now() + wait);
+                    again = Some(again.map_or(until, |known| known.max(until)));
+                }
+                Retry::Verify => {
+                    let until = core.clock.now() + core.settings.settle_after;
+                    again = Some(again.map_or(until, |known| known.max(until)));
+                }
+                Retry::Never if error.kind() == crate::ErrorKind::Auth => return Err(error),
+                Retry::Never => changes.extend(closure(core, kind, &step.destination, error.message()).await?),
+            },
+        }
+    }
+    if let Some(until) = again {
+        changes.push(Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit }));
+        lease.commit(&changes).await?;
+        return Ok(Outcome::Backoff { until });
+    }
+    lease.commit(&changes).await?;
+    lease.done(unit, records).await
+}
+
+/// One record to take back.
+struct Step {
+    row: Row,
+    destination: RecordRef,
+    /// The values to restore; none where the record goes.
+    restore: Option<Fields>,
+    version: Option<String>,
+}
+
+impl Step {
+    async fn perform(&self, core: &Core, send_before: DateTime<Utc>) -> Result<()> {
+        match &self.restore {
+            Some(fields) => {
+                let kind = OperationKind::Update { id: self.destination.id.clone(), version: self.version.clone() };
+                let operation = Operation { kind, fields: fields.clone() };
+                let batch = WriteBatch { object: self.destination.object.clone(), operations: vec![operation], send_before };
+                core.destination.write(&batch).await?.into_iter().next().map_or(Ok(()), |answer| answer.map(|_| ()))
+            }
+            None => {
+                let remover = core
+                    .destination
+                    .remover()
+                    .ok_or_else(|| Error::state("rollback", "the destination cannot remove records"))?;
+                remover.remove(&self.destination.object, &self.destination.id, self.version.as_deref(), send_before).await
+            }
+        }
+    }
+}
+
+fn cannot_remove(cx: &PassContext, destination: &RecordRef) -> bool {
+    cx.destination.abilities.get(&destination.object).is_some_and(|abilities| abilities.remove == Removal::Never)
+}
+
+/// The row after it was taken back: the id stays as history, so that no later look-up takes the trash for a record.
+fn taken_back(mut row: Row) -> Row {
+    row.state = RowState::RolledBack;
+    if let Some(destination) = row.destination.take() {
+        row.history.push(destination.id);
+    }
+    row.made = false;
+    row.hash = None;
+    row.seal = None;
+    row.intent = None;
+    row.links.clear();
+    row
+}
+
+/// What the fields we changed held before we first did.
+async fn prior_values(core: &Core, row: &Row) -> Result<Fields> {
+    let mut fields = Fields::new();
+    for entry in Facts(&*core.ledger).every(&Select::Prior(row.key.clone())).await? {
+        if let Entry::Prior(prior) = entry {
+            for (name, value) in prior.fields {
+                fields.entry(name).or_insert(value);
+            }
+        }
+    }
+    Ok(fields)
+}
+
+/// What can be restored, and the fields that were empty and cannot be cleared.
+fn restorable(cx: &PassContext, destination: &RecordRef, wrong: Fields) -> (Fields, Vec<crate::FieldName>) {
+    let schema = cx.destination.schema.object(&destination.object);
+    let clearable = |name: &crate::FieldName| schema.and_then(|schema| schema.fields.get(name)).is_some_and(|field| field.clearable);
+    let (restore, stuck): (Fields, Fields) = wrong.into_iter().partition(|(name, value)| *value != Value::Null || clearable(name));
+    (restore, stuck.into_keys().collect())
+}

@@ -1,0 +1,234 @@
+//! The verify unit: every field of every written record, read back and compared with what the source says now.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Change, CompiledMapping, Draft, FieldName, Fields, Outcome, Overwrite, PageRequest, Part, Record, RecordId, RecordRef,
+    Result, Row, Selection, Stored, UnitState, Value,
+    compare::same_value,
+    engine::{
+        Core, LeaseGuard, PassKind,
+        facts::keep,
+        link::part_of,
+        lookup::{Target, Targets, key_of},
+        pass::{PassContext, pass_key},
+    },
+};
+
+/// One field that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mismatch {
+    /// The mapping.
+    pub mapping: crate::MappingId,
+    /// The source record.
+    pub source: RecordRef,
+    /// The destination record, if there is one.
+    pub destination: Option<RecordRef>,
+    /// The destination field; empty where the whole record is missing.
+    pub field: FieldName,
+    /// What it should be.
+    pub expected: Option<Value>,
+    /// What it is.
+    pub actual: Option<Value>,
+}
+
+/// One field of a record of the sample, as it was compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparedField {
+    /// The destination field.
+    pub field: FieldName,
+    /// The source fields it comes from, with their values.
+    pub source: BTreeMap<FieldName, Value>,
+    /// What it should be.
+    pub expected: Value,
+    /// What was read back.
+    pub actual: Option<Value>,
+    /// They are the same.
+    pub same: bool,
+}
+
+/// A record of the sample, as it was compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparedRecord {
+    /// The mapping.
+    pub mapping: crate::MappingId,
+    /// The source record.
+    pub source: RecordRef,
+    /// The destination record.
+    pub destination: RecordRef,
+    /// Every field that the plan fills.
+    pub fields: Vec<ComparedField>,
+}
+
+pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+    let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
+    let request = PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
+    let page = core.source.read(&request).await?;
+    lease.open_next(&mut unit, page.next.as_ref()).await?;
+    let records: Vec<Record> = page.items.into_iter().filter(|record| mapping.select(record) == Selection::Selected).collect();
+    let written = written_rows(core, cx, mapping, records).await?;
+    let drafts: Vec<(Record, Row, Draft)> = written
+        .into_iter()
+        .map(|(record, row)| {
+            let draft = cx.compiled.draft(mapping, &record);
+            (record, row, draft)
+        })
+        .collect();
+    let links = drafts.iter().flat_map(|(_, _, draft)| draft.links.iter().map(|link| (link.target.clone(), link.to.clone())));
+    let targets = Targets::load(core, cx, links.collect::<HashSet<_>>()).await?;
+    let stored = fetch(core, &mapping.to, drafts.iter().filter_map(|(_, row, _)| row.destination.as_ref()).map(|to| to.id.clone()).collect()).await?;
+    let carried = carriers(core, mapping, &drafts).await?;
+
+    let mut changes = Vec::new();
+    let (mut verified, mut mismatched, mut missing) = (0, 0, 0);
+    let kind = format!("mismatch/{}", pass_key(unit.key.pass));
+    for (record, row, draft) in drafts {
+        let destination = row.destination.clone().expect("a written row has a destination");
+        let Some(stored) = stored.get(&destination.id).filter(|stored| !stored.trashed) else {
+            missing += 1;
+            let gone = Mismatch { mapping: mapping.id.clone(), source: record.key.clone(), destination: Some(destination), field: "".into(), expected: None, actual: None };
+            changes.push(keep(&kind, format!("{}/{}/", mapping.id, record.key.id), &gone));
+            continue;
+        };
+        let expected = expected(core, cx, mapping, &row, draft, &targets, &carried);
+        let compared: Vec<ComparedField> = expected
+            .into_iter()
+            .map(|(field, value, actual)| {
+                let actual = actual.or_else(|| stored.fields.get(&field).cloned());
+                ComparedField {
+                    source: origin(mapping, &field, &record),
+                    same: same_value(&value, actual.as_ref()),
+                    field,
+                    expected: value,
+                    actual,
+                }
+            })
+            .collect();
+        let wrong: Vec<&ComparedField> = compared.iter().filter(|field| !field.same).collect();
+        if wrong.is_empty() { verified += 1 } else { mismatched += 1 }
+        for field in wrong {
+            let mismatch = Mismatch {
+                mapping: mapping.id.clone(),
+                source: record.key.clone(),
+                destination: Some(destination.clone()),
+                field: field.field.clone(),
+                expected: Some(field.expected.clone()),
+                actual: field.actual.clone(),
+            };
+            changes.push(keep(&kind, format!("{}/{}/{}", mapping.id, record.key.id, field.field), &mismatch));
+        }
+        if matches!(cx.pass.kind, PassKind::Reconcile { of: Some(_) }) {
+            let compared = ComparedRecord { mapping: mapping.id.clone(), source: record.key.clone(), destination, fields: compared };
+            let kind = format!("compared/{}", pass_key(unit.key.pass));
+            changes.push(keep(&kind, format!("{}/{}", mapping.id, record.key.id), &compared));
+        }
+    }
+    for (name, count) in [("verified", verified), ("mismatched", mismatched), ("missing", missing)] {
+        unit.counts.insert(name.to_owned(), count);
+    }
+    changes.push(Change::Unit(unit.clone()));
+    lease.commit(&changes).await?;
+    lease.done(unit, verified + mismatched + missing).await
+}
+
+/// The records for which a destination record stands, in the pass looked at.
+async fn written_rows(core: &Core, cx: &PassContext, mapping: &CompiledMapping, records: Vec<Record>) -> Result<Vec<(Record, Row)>> {
+    let keys: Vec<_> = records.iter().map(|record| key_of(core, &mapping.id, &record.key, Part::main())).collect();
+    let rows = core.ledger.rows(&keys).await?;
+    let of = if let PassKind::Reconcile { of } = cx.pass.kind { of } else { None };
+    Ok(records
+        .into_iter()
+        .zip(rows)
+        .filter_map(|(record, row)| row.map(|row| (record, row)))
+        .filter(|(_, row)| row.state.is_written() && row.destination.is_some() && of.is_none_or(|pass| row.unit.pass == pass))
+        .collect())
+}
+
+async fn fetch(core: &Core, object: &crate::ObjectName, ids: Vec<RecordId>) -> Result<HashMap<RecordId, Stored>> {
+    let reader = core.destination.reader().ok_or_else(|| {
+        crate::Error::state("verify.fetch", "the destination cannot be read, so nothing can be verified")
+    })?;
+    let stored = reader.fetch(object, &ids).await?;
+    Ok(ids.into_iter().zip(stored).filter_map(|(id, stored)| stored.map(|stored| (id, stored))).collect())
+}
+
+type Carried = HashMap<(RecordId, String), Option<Stored>>;
+
+/// The records that carry deferred links of this page.
+async fn carriers(core: &Core, mapping: &CompiledMapping, drafts: &[(Record, Row, Draft)]) -> Result<Carried> {
+    let mut by_object: HashMap<crate::ObjectName, Vec<(RecordId, String, crate::LedgerKey)>> = HashMap::new();
+    for (record, _, draft) in drafts {
+        for link in &draft.links {
+            if let Some(carrier) = &link.carrier {
+                let key = key_of(core, &mapping.id, &record.key, part_of(&link.line));
+                by_object.entry(carrier.object.clone()).or_default().push((record.key.id.clone(), link.line.clone(), key));
+            }
+        }
+    }
+    let mut carried = Carried::new();
+    for (object, parts) in by_object {
+        let keys: Vec<_> = parts.iter().map(|(_, _, key)| key.clone()).collect();
+        let rows = core.ledger.rows(&keys).await?;
+        let mut written = Vec::new();
+        for ((id, line, _), row) in parts.into_iter().zip(rows) {
+            match row {
+                Some(row) if row.state == crate::RowState::Held => {}
+                Some(crate::Row { state, destination: Some(to), .. }) if state.is_written() => written.push((id, line, to.id)),
+                _ => {
+                    carried.insert((id, line), None);
+                }
+            }
+        }
+        let mut stored = fetch(core, &object, written.iter().map(|(_, _, id)| id.clone()).collect()).await?;
+        for (record, line, id) in written {
+            carried.insert((record, line), stored.remove(&id).filter(|stored| !stored.trashed));
+        }
+    }
+    Ok(carried)
+}
+
+/// Every field the record should have, with what is there where that is not in the record itself.
+fn expected(
+    core: &Core,
+    cx: &PassContext,
+    mapping: &CompiledMapping,
+    row: &Row,
+    draft: Draft,
+    targets: &Targets,
+    carried: &Carried,
+) -> Vec<(FieldName, Value, Option<Value>)> {
+    let mut fields: Fields = draft.fields;
+    if let (Some(field), Ok(owner)) = (&mapping.owner, cx.owners.owner(draft.owner.as_ref())) {
+        fields.insert(field.clone(), Value::link(RecordRef { object: "user".into(), id: owner.clone() }));
+    }
+    if let (Some(marker), true) = (&mapping.marker, row.made) {
+        fields.insert(marker.clone(), Value::text(core.marker(&cx.source.instance, &row.key)));
+    }
+    let mut expected: Vec<(FieldName, Value, Option<Value>)> = fields.into_iter().map(|(name, value)| (name, value, None)).collect();
+    for link in draft.links {
+        let Target::Written(to) = targets.get(&link.target, &link.to) else { continue };
+        let actual = match &link.carrier {
+            Some(carrier) => match carried.get(&(row.key.id.clone(), link.line.clone())) {
+                Some(Some(stored)) => Some(stored.fields.get(&carrier.to).cloned().unwrap_or(Value::Null)),
+                Some(None) => Some(Value::Null),
+                // Held with its reason, and counted there.
+                None => continue,
+            },
+            None => None,
+        };
+        expected.push((link.field, Value::link(to), actual));
+    }
+    if row.made {
+        return expected;
+    }
+    // What others made was changed only where the plan allows it.
+    expected.retain(|(name, _, _)| row.state != crate::RowState::Linked && mapping.overwrite(name) == Overwrite::Always);
+    expected
+}
+
+fn origin(mapping: &CompiledMapping, field: &FieldName, record: &Record) -> BTreeMap<FieldName, Value> {
+    let names = mapping.origin(field).unwrap_or_default();
+    names.iter().filter_map(|name| record.fields.get(name).map(|value| (name.clone(), value.clone()))).collect()
+}

@@ -1,0 +1,405 @@
+//! The write unit: a page of source records becomes destination records, each exactly once.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    Change, Draft, Fields, Digest, LedgerKey, OperationKind, Outcome, Overwrite, PageRequest, Part, PriorValues,
+    Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection, Stored, Uncertain, UnitState, UnitStatus, Value,
+    CompiledMapping, MatchPolicy, Page,
+    compare::same_value,
+    engine::{
+        Core, LeaseGuard,
+        facts::keep,
+        lookup::{Target, Targets, claims, key_of},
+        matching::{Match, Matches},
+        pass::PassContext,
+        recover::{Found, Recovered, recover},
+        send::{send, unchanged},
+        work::{Work, held, row_of, seal, settled},
+    },
+};
+
+pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+    let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
+    let request = PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
+    let page = core.source.read(&request).await?;
+    lease.open_next(&mut unit, page.next.as_ref()).await?;
+    let found = match recover(core, cx, &unit.key, lease).await? {
+        Recovered::Wait(until) => {
+            unit.status = UnitStatus::Backoff { until };
+            lease.commit(&[Change::Unit(unit)]).await?;
+            return Ok(Outcome::Backoff { until });
+        }
+        Recovered::Known(found) => found,
+    };
+    let mut desk = Desk { core, cx, mapping, unit: &mut unit, found, before: HashMap::new(), changes: Vec::new(), work: Vec::new(), prior: Vec::new() };
+    let selected = desk.select(page);
+    desk.prepare(selected).await?;
+    let Desk { changes, work, prior, .. } = desk;
+    lease.commit(&changes).await?;
+    let records = changes.len() as u64;
+    let mut sent = send(core, cx, &unit.key, lease, work, prior).await?;
+    match (sent.fatal, sent.again) {
+        (Some(error), _) => {
+            lease.commit(&sent.changes).await?;
+            Err(error)
+        }
+        (None, Some(until)) => {
+            sent.changes.push(Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit }));
+            lease.commit(&sent.changes).await?;
+            Ok(Outcome::Backoff { until })
+        }
+        (None, None) => {
+            lease.commit(&sent.changes).await?;
+            lease.done(unit, records.max(sent.settled)).await
+        }
+    }
+}
+
+/// A page's records on their way to becoming writes.
+struct Desk<'a> {
+    core: &'a Core,
+    cx: &'a PassContext,
+    mapping: &'a CompiledMapping,
+    unit: &'a mut UnitState,
+    found: HashMap<LedgerKey, Found>,
+    /// Where each row stood: state, reason, pass.
+    before: HashMap<LedgerKey, (RowState, Option<String>, u32)>,
+    changes: Vec<Change>,
+    work: Vec<Work>,
+    prior: Vec<PriorValues>,
+}
+
+impl Desk<'_> {
+    /// Counts the page and leaves the records that this mapping moves.
+    fn select(&mut self, page: Page<Record>) -> Vec<(Record, Selection)> {
+        let mut counts = [("rows", page.rows), ("quarantined", page.rejects.len() as u64), ("unmapped", 0), ("selected", 0)];
+        for reject in &page.rejects {
+            self.changes.push(keep_reject(self.unit.key.pass, reject));
+        }
+        let sample = self.cx.sample.as_ref();
+        let mut selected = Vec::with_capacity(page.items.len());
+        for record in page.items {
+            if sample.is_some_and(|sample| !sample.contains(&record.key)) {
+                continue;
+            }
+            match self.mapping.select(&record) {
+                Selection::Unmapped => counts[2].1 += 1,
+                selection => {
+                    counts[3].1 += 1;
+                    selected.push((record, selection));
+                }
+            }
+        }
+        for (name, count) in counts {
+            self.unit.counts.insert(name.to_owned(), count);
+        }
+        selected
+    }
+
+    /// Decides for every record what is written, if anything.
+    async fn prepare(&mut self, selected: Vec<(Record, Selection)>) -> Result<()> {
+        let keys: Vec<LedgerKey> =
+            selected.iter().map(|(record, _)| key_of(self.core, &self.mapping.id, &record.key, Part::main())).collect();
+        let rows = self.core.ledger.rows(&keys).await?;
+        let mut drafts = Vec::with_capacity(selected.len());
+        for (((record, selection), key), known) in selected.into_iter().zip(keys).zip(rows) {
+            if matches!(self.found.get(&key), Some(Found::Held)) {
+                continue;
+            }
+            if let Some(known) = &known {
+                self.before.insert(key.clone(), (known.state, known.reason.clone(), known.unit.pass));
+            }
+            let row = row_of(known, key, &self.unit.key);
+            match selection {
+                Selection::Selected => drafts.push((row, self.cx.compiled.draft(self.mapping, &record))),
+                Selection::Excluded => self.settle_without_write(row, RowState::Excluded, "the plan leaves it behind"),
+                Selection::Merged(_) => self.settle_without_write(row, RowState::Merged, "another record stands for it"),
+                Selection::Unmapped => {}
+            }
+        }
+        let links = drafts
+            .iter()
+            .flat_map(|(_, draft)| draft.links.iter().filter(|link| !link.deferred).map(|link| (link.target.clone(), link.to.clone())))
+            .collect::<HashSet<_>>();
+        let targets = Targets::load(self.core, self.cx, links).await?;
+        let mut payloads = Vec::with_capacity(drafts.len());
+        for (row, draft) in drafts {
+            match self.payload(row, draft, &targets) {
+                Ok(payload) => payloads.push(payload),
+                Err(row) => self.settle(*row, "hold"),
+            }
+        }
+        let matches = Matches::load(self.core, self.mapping, payloads.iter().filter(|payload| payload.row.destination.is_none())
+            .map(|payload| &payload.fields)).await?;
+        let mut updates = Vec::new();
+        for payload in payloads {
+            self.decide(payload, &matches, &mut updates);
+        }
+        self.update(updates).await
+    }
+
+    /// Settles a row, unless an earlier execution of this unit did so already.
+    fn settle(&mut self, row: Row, operation: &str) {
+        let same = self
+            .before
+            .get(&row.key)
+            .is_some_and(|(state, reason, pass)| *state == row.state && *reason == row.reason && *pass == row.unit.pass);
+        if !same || row.state == RowState::Created {
+            self.changes.extend(settled(self.core, row, operation));
+        }
+    }
+
+    fn settle_without_write(&mut self, mut row: Row, state: RowState, reason: &str) {
+        row.state = state;
+        row.reason = Some(reason.to_owned());
+        row.intent = None;
+        self.settle(row, "leave");
+    }
+
+    /// Fills in owner, links and marker; a record that has to wait comes back as its held row.
+    fn payload(&self, mut row: Row, draft: Draft, targets: &Targets) -> std::result::Result<Payload, Box<Row>> {
+        let unit = &self.unit.key;
+        row.notes = draft.notes;
+        if let Some(reason) = draft.hold {
+            return Err(Box::new(held(row, unit, reason)));
+        }
+        let mut fields = draft.fields;
+        if let Some(owner_field) = &self.mapping.owner {
+            match self.cx.owners.owner(draft.owner.as_ref()) {
+                Ok(owner) => {
+                    fields.insert(owner_field.clone(), Value::link(RecordRef { object: "user".into(), id: owner.clone() }));
+                }
+                Err(reason) => {
+                    row.waits_for = draft.owner.map(|owner| RecordRef { object: "users".into(), id: owner });
+                    return Err(Box::new(held(row, unit, reason)));
+                }
+            }
+        }
+        row.links.clear();
+        for link in draft.links.iter().filter(|link| !link.deferred) {
+            match targets.get(&link.target, &link.to) {
+                Target::Written(to) => {
+                    row.links.push(to.clone());
+                    fields.insert(link.field.clone(), Value::link(to));
+                }
+                Target::Nowhere if !link.required => row.notes.push(format!("{}: the record it links to does not move", link.line)),
+                Target::Nowhere | Target::Waiting => {
+                    row.waits_for = Some(link.to.clone());
+                    return Err(Box::new(held(row, unit, format!("{}: the record it links to is not there", link.line))));
+                }
+            }
+        }
+        if let Some(marker) = &self.mapping.marker {
+            let value = self.core.marker(&self.cx.source.instance, &row.key);
+            fields.insert(marker.clone(), Value::text(value));
+        }
+        let hash = Digest::of_fields(&fields);
+        Ok(Payload { row, fields, hash })
+    }
+
+    /// Create, update, or nothing at all.
+    fn decide(&mut self, payload: Payload, matches: &Matches, updates: &mut Vec<Update>) {
+        let Payload { mut row, fields, hash } = payload;
+        match self.found.remove(&row.key) {
+            Some(Found::Applied(stored)) => {
+                row.uncertain = Some(Uncertain::Adopted);
+                row.made = true;
+                row.destination = Some(RecordRef { object: self.mapping.to.clone(), id: stored.id.clone() });
+                return self.complete(row, fields, hash, &stored);
+            }
+            Some(Found::Absent) => {
+                row.uncertain = Some(Uncertain::Resent);
+                return self.create(row, fields, hash);
+            }
+            Some(Found::Repeatable) => {
+                return updates.push(Update { row, fields, hash, known_seal: false });
+            }
+            Some(Found::Held) | None => {}
+        }
+        if row.state.is_written() && row.destination.is_some() {
+            if row.hash != Some(hash) {
+                updates.push(Update { row, fields, hash, known_seal: true });
+            } else if self.is_of_an_earlier_pass(&row) {
+                self.settle(unchanged(row, hash), "compare");
+            }
+            return;
+        }
+        match matches.of(self.mapping, &fields) {
+            Match::None => self.create(row, fields, hash),
+            Match::Several => {
+                let row = held(row, &self.unit.key, "several records of the destination match it");
+                self.settle(row, "match");
+            }
+            Match::One(id) => {
+                row.destination = Some(RecordRef { object: self.mapping.to.clone(), id });
+                row.hash = Some(hash);
+                match self.mapping.matching.as_ref().map(|rule| rule.found) {
+                    Some(MatchPolicy::Link) => {
+                        row.state = RowState::Linked;
+                        row.intent = None;
+                        self.settle(row, "link");
+                    }
+                    Some(MatchPolicy::Skip) => {
+                        row.destination = None;
+                        self.settle_without_write(row, RowState::Excluded, "the destination has it already");
+                    }
+                    Some(MatchPolicy::Update) => updates.push(Update { row, fields, hash, known_seal: false }),
+                    Some(MatchPolicy::Create) | None => {
+                        row.destination = None;
+                        self.create(row, fields, hash);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a row was settled before this pass.
+    fn is_of_an_earlier_pass(&self, row: &Row) -> bool {
+        self.before.get(&row.key).is_some_and(|(_, _, pass)| *pass < self.cx.pass.number)
+    }
+
+    fn create(&mut self, row: Row, fields: Fields, hash: Digest) {
+        let probe = self.probe(&fields);
+        self.work.push(Work {
+            row,
+            state: RowState::Created,
+            object: self.mapping.to.clone(),
+            kind: OperationKind::Create,
+            fields,
+            hash,
+            probe,
+        });
+    }
+
+    /// A record that was found after a lost answer gets everything it lacks before it counts as created.
+    fn complete(&mut self, row: Row, fields: Fields, hash: Digest, stored: &Stored) {
+        let lacking: Fields =
+            fields.iter().filter(|(name, value)| !same_value(value, stored.fields.get(*name))).map(|(name, value)| (name.clone(), value.clone())).collect();
+        if lacking.is_empty() {
+            let mut row = row;
+            row.state = RowState::Created;
+            row.hash = Some(hash);
+            row.seal = Some(seal(stored, &self.mapping.abilities.volatile));
+            row.intent = None;
+            return self.settle(row, "create");
+        }
+        self.work.push(Work {
+            state: RowState::Created,
+            object: self.mapping.to.clone(),
+            kind: OperationKind::Update { id: stored.id.clone(), version: stored.version.clone() },
+            fields: lacking,
+            hash,
+            probe: self.probe(&fields),
+            row,
+        });
+    }
+
+    fn probe(&self, fields: &Fields) -> Fields {
+        let names: Vec<_> = match (&self.mapping.marker, &self.mapping.abilities.recovery) {
+            (Some(marker), _) => vec![marker.clone()],
+            (None, Recovery::Witness { fields }) => fields.clone(),
+            _ => Vec::new(),
+        };
+        names.into_iter().filter_map(|name| fields.get(&name).map(|value| (name, value.clone()))).collect()
+    }
+
+    /// Compares records that are there with what they should be, and changes what differs.
+    async fn update(&mut self, updates: Vec<Update>) -> Result<()> {
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let reader = self.core.destination.reader().ok_or_else(|| {
+            crate::Error::state("write.update", "the destination cannot be read, so nothing there can be changed safely")
+        })?;
+        let destination = |update: &Update| update.row.destination.clone().expect("an update has a destination");
+        let ids: Vec<_> = updates.iter().map(|update| destination(update).id).collect();
+        let stored = reader.fetch(&self.mapping.to, &ids).await?;
+        let claims = claims(self.core, updates.iter().map(destination).collect()).await?;
+        for (update, stored) in updates.into_iter().zip(stored) {
+            let to = destination(&update);
+            let Some(stored) = stored.filter(|stored| !stored.trashed) else {
+                let row = held(update.row, &self.unit.key, "its record at the destination is gone");
+                self.settle(row, "update");
+                continue;
+            };
+            if claims.get(&to).is_some_and(|keys| keys.iter().any(|key| *key != update.row.key)) {
+                let mut row = held(update.row, &self.unit.key, "the record it matches stands for another record already");
+                row.destination = None;
+                self.settle(row, "match");
+                continue;
+            }
+            let sealed = seal(&stored, &self.mapping.abilities.volatile);
+            if update.known_seal && update.row.seal.is_some_and(|seal| seal != sealed) {
+                let row = held(update.row, &self.unit.key, "somebody changed it at the destination since it was written");
+                self.settle(row, "update");
+                continue;
+            }
+            self.change(update, &stored);
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, update: Update, stored: &Stored) {
+        let Update { row, fields, hash, .. } = update;
+        let ours = row.made;
+        let differing: Fields = fields
+            .iter()
+            // A record that others made keeps its identity: our marker is not stamped on it.
+            .filter(|(name, _)| ours || Some(*name) != self.mapping.marker.as_ref())
+            .filter(|(name, value)| !same_value(value, stored.fields.get(*name)))
+            .filter(|(name, _)| {
+                let empty = stored.fields.get(*name).is_none_or(Value::is_empty);
+                ours || match self.mapping.overwrite(name) {
+                    Overwrite::Always => true,
+                    Overwrite::IfEmpty => empty,
+                    Overwrite::Never => false,
+                }
+            })
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        if differing.is_empty() {
+            let mut row = unchanged(row, hash);
+            row.seal = Some(seal(stored, &self.mapping.abilities.volatile));
+            return self.settle(row, "update");
+        }
+        let destination = row.destination.clone().expect("an update has a destination");
+        self.prior.push(PriorValues {
+            key: row.key.clone(),
+            pass: self.unit.key.pass,
+            destination,
+            fields: differing.keys().map(|name| (name.clone(), stored.fields.get(name).cloned().unwrap_or(Value::Null))).collect(),
+        });
+        self.work.push(Work {
+            row,
+            state: RowState::Updated,
+            object: self.mapping.to.clone(),
+            kind: OperationKind::Update { id: stored.id.clone(), version: stored.version.clone() },
+            fields: differing,
+            hash,
+            probe: Fields::new(),
+        });
+    }
+}
+
+/// A record as it should be at the destination.
+struct Payload {
+    row: Row,
+    fields: Fields,
+    hash: Digest,
+}
+
+/// A record that is there and should become this.
+struct Update {
+    row: Row,
+    fields: Fields,
+    hash: Digest,
+    /// The row's seal is the record's last state that we know of; otherwise our own change may be under way.
+    known_seal: bool,
+}
+
+/// The fact that keeps a row which could not become a record.
+fn keep_reject(pass: u32, reject: &Reject) -> Change {
+    let line = reject.line.unwrap_or_default();
+    keep(&format!("reject/{pass:010}"), format!("{}:{line:012}:{}", reject.origin, reject.code), reject)
+}

@@ -1,0 +1,377 @@
+//! A plan compiled against both schemas: from a source record to a draft in destination terms.
+
+use std::{collections::HashSet, sync::Arc};
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::{
+    Abilities, Destination, FieldConcept, FieldContext, FieldName, FieldSchema, FieldTransform, FieldType, Fields,
+    LinkCarrier, Mapping, MappingId, MatchRule, ObjectName, OptionSchema, Overwrite, Plan, Predicate, Prepared, Problem,
+    Record, RecordId, RecordRef, Recovery, Severity, TransformSettings, Transforms, Value, coerce::coerce,
+};
+
+/// A plan compiled against both schemas and what `prepare` made.
+#[derive(Debug)]
+pub struct CompiledPlan {
+    settings: TransformSettings,
+    mappings: IndexMap<MappingId, CompiledMapping>,
+}
+
+/// One mapping, ready to turn records into drafts.
+#[derive(Debug)]
+pub struct CompiledMapping {
+    /// Its id.
+    pub id: MappingId,
+    /// The source object.
+    pub from: ObjectName,
+    /// The destination object.
+    pub to: ObjectName,
+    /// What the destination can do with that object.
+    pub abilities: Abilities,
+    /// What to do with records that are there already.
+    pub matching: Option<MatchRule>,
+    /// The destination's owner field, if the object has one.
+    pub owner: Option<FieldName>,
+    /// The field that carries the marker, if the object has one.
+    pub marker: Option<FieldName>,
+    when: Option<Predicate>,
+    exclude: HashSet<RecordId>,
+    merge: IndexMap<RecordId, RecordId>,
+    lines: Vec<CompiledLine>,
+}
+
+#[derive(Debug)]
+struct CompiledLine {
+    id: String,
+    from: Vec<FieldName>,
+    transforms: Vec<Arc<dyn FieldTransform>>,
+    to: FieldSchema,
+    kind: LineKind,
+    required: bool,
+    overwrite: Overwrite,
+}
+
+#[derive(Debug)]
+enum LineKind {
+    Value,
+    Owner,
+    Link { target: MappingId, deferred: bool },
+}
+
+/// A record in destination terms, but for what only the ledger knows: links and owner.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Draft {
+    /// Values by destination field.
+    pub fields: Fields,
+    /// The source's owner of the record.
+    pub owner: Option<RecordId>,
+    /// Links in source terms.
+    pub links: Vec<DraftLink>,
+    /// Lossy steps, in words without values.
+    pub notes: Vec<String>,
+    /// Why the record has to wait for a person, if it has.
+    pub hold: Option<String>,
+}
+
+/// A link of a draft, in source terms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DraftLink {
+    /// The plan line's id.
+    pub line: String,
+    /// The destination field.
+    pub field: FieldName,
+    /// The mapping that writes the record linked to.
+    pub target: MappingId,
+    /// The source record linked to.
+    pub to: RecordRef,
+    /// The record cannot be without it.
+    pub required: bool,
+    /// It is set after both ends are written.
+    pub deferred: bool,
+    /// The object whose records carry the link, where the destination keeps it as a record.
+    pub carrier: Option<LinkCarrier>,
+}
+
+/// Whether a mapping takes a source record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selection {
+    /// It does not concern this mapping.
+    Unmapped,
+    /// The plan leaves it behind.
+    Excluded,
+    /// Another source record stands for it.
+    Merged(RecordId),
+    /// It moves.
+    Selected,
+}
+
+impl CompiledPlan {
+    /// Compiles a checked plan. `deferred` holds the ids of lines whose links are set in a later round.
+    ///
+    /// # Errors
+    /// The problems that [`Plan::check`] reports too; a plan that was checked against the same schemas has none.
+    pub fn compile(
+        plan: &Plan,
+        destination: &Destination,
+        transforms: &Transforms,
+        prepared: &Prepared,
+        deferred: &IndexSet<String>,
+    ) -> Result<Self, Vec<Problem>> {
+        let zone = |name: &Option<String>| name.as_ref().and_then(|name| name.parse().ok());
+        let settings = TransformSettings {
+            time_zone: zone(&plan.time_zone),
+            date_zone: zone(&plan.date_zone),
+            currency: plan.currency.as_deref().map(Arc::from),
+            ..TransformSettings::default()
+        };
+        let mut problems = Vec::new();
+        let mut mappings = IndexMap::new();
+        for mapping in &plan.mappings {
+            match CompiledMapping::compile(mapping, plan, destination, transforms, prepared, deferred) {
+                Ok(compiled) => {
+                    mappings.insert(mapping.id.clone(), compiled);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(Self { settings, mappings }) } else { Err(problems) }
+    }
+
+    /// The mapping of that id.
+    pub fn mapping(&self, id: &MappingId) -> Option<&CompiledMapping> {
+        self.mappings.get(id)
+    }
+
+    /// All mappings, in the plan's order.
+    pub fn mappings(&self) -> impl Iterator<Item = &CompiledMapping> {
+        self.mappings.values()
+    }
+
+    /// The draft of a record through one of the mappings.
+    pub fn draft(&self, mapping: &CompiledMapping, record: &Record) -> Draft {
+        mapping.draft(record, &self.settings)
+    }
+
+    /// The source record that stands for `to`, after reviewed merges.
+    pub fn survivor(&self, mapping: &MappingId, to: &RecordRef) -> RecordRef {
+        let stands = self.mappings.get(mapping).and_then(|mapping| mapping.merge.get(&to.id));
+        stands.map_or_else(|| to.clone(), |id| RecordRef { object: to.object.clone(), id: id.clone() })
+    }
+}
+
+impl CompiledMapping {
+    fn compile(
+        mapping: &Mapping,
+        plan: &Plan,
+        destination: &Destination,
+        transforms: &Transforms,
+        prepared: &Prepared,
+        deferred: &IndexSet<String>,
+    ) -> Result<Self, Problem> {
+        let problem = |code: &str, message: String| {
+            Problem::new(Severity::Block, code, message, "check the plan against the account")
+                .at(format!("/mappings/{}", mapping.id))
+        };
+        let schema = destination
+            .schema
+            .object(&mapping.to)
+            .ok_or_else(|| problem("unknown_object", format!("the destination has no object {}", mapping.to)))?;
+        let abilities = destination
+            .abilities
+            .get(&mapping.to)
+            .ok_or_else(|| problem("unknown_object", format!("nothing can be written to {}", mapping.to)))?
+            .clone();
+        let marker = match &abilities.recovery {
+            Recovery::MarkerField { label } => Some(prepared.marker(&mapping.to, label).ok_or_else(|| {
+                problem("not_prepared", format!("the marker field of {} is not there", mapping.to))
+            })?),
+            Recovery::ClientId { field } => Some(field.clone()),
+            Recovery::Witness { .. } | Recovery::Nothing => None,
+        };
+        let mut lines = Vec::with_capacity(mapping.fields.len());
+        for line in &mapping.fields {
+            let name = match line.to.strip_prefix("custom:") {
+                Some(id) => prepared
+                    .field(&mapping.to, id)
+                    .ok_or_else(|| problem("not_prepared", format!("custom field {id} of {} is not there", mapping.to)))?,
+                None => FieldName::from(line.to.as_str()),
+            };
+            let mut to = schema
+                .fields
+                .get(&name)
+                .ok_or_else(|| problem("unknown_field", format!("{} has no field {}", mapping.to, line.to)))?
+                .clone();
+            to.options = planned_options(&to, &mapping.to, plan, prepared);
+            let transforms = line
+                .transforms
+                .iter()
+                .map(|call| match transforms.build(&call.name, &call.arguments, &line.from) {
+                    Some(Ok(transform)) => Ok(transform),
+                    Some(Err(error)) => Err(problem("bad_arguments", format!("{}: {}", call.name, error.message))),
+                    None => Err(problem("unknown_transform", format!("there is no transform {}", call.name))),
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            let kind = match (&line.link, &to.ty) {
+                (Some(target), _) => {
+                    LineKind::Link { target: target.clone(), deferred: deferred.contains(&line.id) || to.carrier.is_some() }
+                }
+                (None, FieldType::Link { .. }) if to.concept == Some(FieldConcept::Owner) => LineKind::Owner,
+                (None, _) => LineKind::Value,
+            };
+            lines.push(CompiledLine {
+                id: line.id.clone(),
+                from: line.from.clone(),
+                transforms,
+                required: line.required || to.required,
+                to,
+                kind,
+                overwrite: line.overwrite,
+            });
+        }
+        let owner = schema.by_concept(FieldConcept::Owner).filter(|field| field.writable).map(|field| field.name.clone());
+        Ok(Self {
+            id: mapping.id.clone(),
+            from: mapping.from.clone(),
+            to: mapping.to.clone(),
+            abilities,
+            matching: mapping.matching.clone(),
+            owner,
+            marker,
+            when: mapping.when.clone(),
+            exclude: mapping.exclude.iter().cloned().collect(),
+            merge: mapping.merge.clone(),
+            lines,
+        })
+    }
+
+    /// Whether this mapping takes a record.
+    pub fn select(&self, record: &Record) -> Selection {
+        if self.when.as_ref().is_some_and(|when| !when.fits(record)) {
+            Selection::Unmapped
+        } else if self.exclude.contains(&record.key.id) {
+            Selection::Excluded
+        } else if let Some(survivor) = self.merge.get(&record.key.id) {
+            Selection::Merged(survivor.clone())
+        } else {
+            Selection::Selected
+        }
+    }
+
+    /// What an update does with a value that is there.
+    pub fn overwrite(&self, field: &FieldName) -> Overwrite {
+        self.lines.iter().find(|line| line.to.name == *field).map_or(Overwrite::Always, |line| line.overwrite)
+    }
+
+    /// The destination schema of a field that a line fills.
+    pub fn field(&self, name: &FieldName) -> Option<&FieldSchema> {
+        self.lines.iter().map(|line| &line.to).find(|field| field.name == *name)
+    }
+
+    /// The source fields and transforms behind a destination field, for a diff.
+    pub fn origin(&self, field: &FieldName) -> Option<&[FieldName]> {
+        self.lines.iter().find(|line| line.to.name == *field).map(|line| line.from.as_slice())
+    }
+
+    /// Lines whose links are set in a later round.
+    pub fn deferred_lines(&self) -> impl Iterator<Item = &str> {
+        self.lines
+            .iter()
+            .filter(|line| matches!(line.kind, LineKind::Link { deferred: true, .. }))
+            .map(|line| line.id.as_str())
+    }
+
+    fn draft(&self, record: &Record, settings: &TransformSettings) -> Draft {
+        let mut draft = Draft::default();
+        for line in &self.lines {
+            if let Some(doubt) = record.doubts.iter().find(|doubt| line.from.contains(&doubt.field)) {
+                draft.hold.get_or_insert_with(|| format!("{}: {}", doubt.field, doubt.message));
+                continue;
+            }
+            if let Err(reason) = line.fill(record, settings, &mut draft) {
+                draft.hold.get_or_insert(reason);
+            }
+        }
+        draft
+    }
+}
+
+impl CompiledLine {
+    /// Adds the line's value to the draft; the error holds the record.
+    fn fill(&self, record: &Record, settings: &TransformSettings, draft: &mut Draft) -> Result<(), String> {
+        let mut values: Vec<Option<Value>> = self.from.iter().map(|field| record.fields.get(field).cloned()).collect();
+        let mut cx = FieldContext::new(settings);
+        let mut answer = Ok(());
+        for transform in &self.transforms {
+            match transform.apply(&values, &mut cx) {
+                Ok(value) => values = vec![value],
+                Err(error) if error.hold => {
+                    answer = Err(format!("{}: {}", self.id, error.message));
+                    break;
+                }
+                Err(error) => {
+                    cx.note(error.message);
+                    values = vec![None];
+                }
+            }
+        }
+        draft.notes.extend(cx.take_notes().into_iter().map(|note| format!("{}: {note}", self.id)));
+        answer?;
+        let value = values.into_iter().next().flatten().filter(|value| !value.is_empty() || *value == Value::Null);
+        let Some(value) = value else {
+            // An owner line without a value is the `unowned` case, which the engine decides.
+            let needed = self.required && !matches!(self.kind, LineKind::Owner);
+            return if needed { Err(format!("{}: {} has no value", self.id, self.to.name)) } else { Ok(()) };
+        };
+        match &self.kind {
+            LineKind::Owner => draft.owner = value.as_ref_to().map(|to| to.id.clone()).or_else(|| value.as_text().map(RecordId::from)),
+            LineKind::Link { target, deferred } => {
+                let to = value.as_ref_to().ok_or_else(|| format!("{}: the value is not a link", self.id))?;
+                draft.links.push(DraftLink {
+                    line: self.id.clone(),
+                    field: self.to.name.clone(),
+                    target: target.clone(),
+                    to: to.clone(),
+                    required: self.required,
+                    deferred: *deferred,
+                    carrier: self.to.carrier.clone(),
+                });
+            }
+            LineKind::Value => match coerce(value, &self.to, settings) {
+                Ok(value) => {
+                    draft.fields.insert(self.to.name.clone(), value);
+                }
+                Err(message) if self.required => return Err(format!("{}: {message}", self.id)),
+                Err(message) => draft.notes.push(format!("{}: left out, {message}", self.id)),
+            },
+        }
+        Ok(())
+    }
+}
+
+impl Predicate {
+    /// Whether a source record fits.
+    pub fn fits(&self, record: &Record) -> bool {
+        let value = record.fields.get(&self.field).filter(|value| !value.is_empty());
+        let text = value.map(ToString::to_string).unwrap_or_default();
+        self.filled.is_none_or(|filled| filled == value.is_some())
+            && (self.one_of.is_empty() || self.one_of.contains(&text))
+            && !self.none_of.contains(&text)
+    }
+}
+
+/// A pick-list's options with what the plan made in front: names are not unique, ours come first.
+fn planned_options(field: &FieldSchema, object: &ObjectName, plan: &Plan, prepared: &Prepared) -> Vec<OptionSchema> {
+    if field.concept != Some(FieldConcept::Stage) {
+        return field.options.clone();
+    }
+    let mut options: Vec<OptionSchema> = plan
+        .pipelines
+        .iter()
+        .filter(|pipeline| pipeline.object == *object)
+        .flat_map(|pipeline| pipeline.stages.iter().map(|stage| format!("{}/{}", pipeline.name, stage.name)))
+        .filter_map(|label| prepared.stage(object, &label).map(|id| OptionSchema { id, label }))
+        .collect();
+    let planned: HashSet<String> = options.iter().map(|option| option.label.clone()).collect();
+    options.extend(field.options.iter().filter(|option| !planned.contains(&option.label)).cloned());
+    options
+}

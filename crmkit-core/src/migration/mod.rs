@@ -1,0 +1,201 @@
+//! The migration: one method per step, each giving a document.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures::{Stream, lock::Mutex};
+
+use crate::{
+    Binding, Clock, DestinationWriter, Error, IdLedger, MigrationId, Plan, Problem, Result, SourceConnector, Transforms,
+    engine::{Core, EngineSettings, Event, EventBus},
+};
+
+mod approval;
+mod audit;
+mod counts;
+mod passes;
+mod prepare;
+mod profile;
+mod propose;
+mod reconcile;
+mod review;
+mod rollback;
+mod run;
+mod sample;
+mod status;
+
+pub use approval::Approval;
+pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
+pub use counts::{HeldReason, ObjectCount, UncertainCount};
+pub use prepare::Preparation;
+pub use reconcile::{Reconciliation, VerifiedCount};
+pub use rollback::{RollbackPreview, RollbackReport};
+pub use run::{Observed, RunReport};
+pub use sample::SampleDiff;
+pub use status::Status;
+
+/// One migration, from audit to rollback. Cheap to clone.
+///
+/// A host may stop after any step and go on in another process: everything that counts is in the ledger.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    core: Arc<Core>,
+    opened: Arc<Mutex<bool>>,
+}
+
+/// What a migration is built from.
+#[derive(Debug)]
+pub struct MigrationBuilder {
+    id: MigrationId,
+    tenant: String,
+    actor: String,
+    worker: String,
+    source: Option<Arc<dyn SourceConnector>>,
+    destination: Option<Arc<dyn DestinationWriter>>,
+    ledger: Option<Arc<dyn IdLedger>>,
+    clock: Option<Arc<dyn Clock>>,
+    transforms: Transforms,
+    settings: EngineSettings,
+}
+
+impl MigrationBuilder {
+    /// The host's tenant; part of every marker.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = tenant.into();
+        self
+    }
+
+    /// Who acts, for the audit log.
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.actor = actor.into();
+        self
+    }
+
+    /// The name of this process or thread among those that work on the migration.
+    pub fn worker(mut self, worker: impl Into<String>) -> Self {
+        self.worker = worker.into();
+        self
+    }
+
+    /// Where records come from.
+    pub fn source(mut self, source: Arc<dyn SourceConnector>) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Where records go.
+    pub fn destination(mut self, destination: Arc<dyn DestinationWriter>) -> Self {
+        self.destination = Some(destination);
+        self
+    }
+
+    /// What remembers.
+    pub fn ledger(mut self, ledger: Arc<dyn IdLedger>) -> Self {
+        self.ledger = Some(ledger);
+        self
+    }
+
+    /// What tells the time.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The transforms that plans can name; the standard ones by default.
+    pub fn transforms(mut self, transforms: Transforms) -> Self {
+        self.transforms = transforms;
+        self
+    }
+
+    /// How the engine works.
+    pub fn settings(mut self, change: impl FnOnce(&mut EngineSettings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// The migration. Does no I/O.
+    ///
+    /// # Errors
+    /// `Input` where a part is missing or the id has other characters than letters, digits, `.`, `_`, `-` and `:`.
+    pub fn build(self) -> Result<Migration> {
+        let missing = |part: &str| Error::input("migration.build", format!("a migration needs a {part}"));
+        let id = self.id.as_str();
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c)) {
+            return Err(Error::input("migration.build", "a migration's id has letters, digits, '.', '_', '-' and ':' only"));
+        }
+        let clock = match self.clock {
+            Some(clock) => clock,
+            #[cfg(feature = "tokio")]
+            None => Arc::new(crate::SystemClock),
+            #[cfg(not(feature = "tokio"))]
+            None => return Err(missing("clock")),
+        };
+        let core = Core {
+            migration: self.id,
+            tenant: self.tenant,
+            actor: self.actor,
+            worker: self.worker,
+            source: self.source.ok_or_else(|| missing("source"))?,
+            destination: self.destination.ok_or_else(|| missing("destination"))?,
+            ledger: self.ledger.ok_or_else(|| missing("ledger"))?,
+            clock,
+            transforms: self.transforms,
+            settings: self.settings,
+            events: EventBus::default(),
+            contexts: Mutex::new(HashMap::new()),
+        };
+        Ok(Migration { core: Arc::new(core), opened: Arc::new(Mutex::new(false)) })
+    }
+}
+
+impl Migration {
+    /// Starts building a migration under the host's id for it.
+    pub fn builder(id: impl Into<MigrationId>) -> MigrationBuilder {
+        MigrationBuilder {
+            id: id.into(),
+            tenant: "default".to_owned(),
+            actor: "crmkit".to_owned(),
+            worker: "worker".to_owned(),
+            source: None,
+            destination: None,
+            ledger: None,
+            clock: None,
+            transforms: Transforms::standard(),
+            settings: EngineSettings::default(),
+        }
+    }
+
+    /// What [`execute_unit`](crate::execute_unit) and [`load_state`](crate::load_state) work with.
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Everything that happens from now on, as counts.
+    pub fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + 'static {
+        self.core.events.listen()
+    }
+
+    /// Every problem of a plan against this source and destination.
+    pub async fn check(&self, plan: &Plan) -> Result<Vec<Problem>> {
+        let source = self.core.source.describe().await?;
+        let destination = self.core.destination.describe().await?;
+        Ok(plan.check(&source, &destination, &self.core.transforms))
+    }
+
+    /// Binds the ledger to tenant, source and account, once.
+    async fn open(&self) -> Result<()> {
+        let mut opened = self.opened.lock().await;
+        if !*opened {
+            let source = self.core.source.describe().await?;
+            let destination = self.core.destination.describe().await?;
+            let binding = Binding {
+                migration: self.core.migration.clone(),
+                tenant: self.core.tenant.clone(),
+                source: format!("{}:{}", source.kind, source.instance),
+                destination: format!("{}:{}", destination.kind, destination.account),
+            };
+            self.core.ledger.open(&binding).await?;
+            *opened = true;
+        }
+        Ok(())
+    }
+}

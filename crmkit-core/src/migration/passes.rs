@@ -1,0 +1,106 @@
+//! Starting, driving and closing passes.
+
+use crate::{
+    Change, PhaseTask, Plan, Result, UnitKey, UnitState,
+    engine::{ALL, Action, Event, GATE, LeaseGuard, PassKind, PassRecord, Phase, Task, keep, pass_key, run_pass},
+    migration::Migration,
+};
+
+impl Migration {
+    /// All passes so far, oldest first.
+    pub async fn passes(&self) -> Result<Vec<PassRecord>> {
+        self.open().await?;
+        Ok(self.facts().all::<PassRecord>("pass").await?.into_iter().map(|(_, pass)| pass).collect())
+    }
+
+    /// Drives a pass in this process until it is over or waits for a person, and says which.
+    ///
+    /// A host with its own job queue calls [`load_state`](crate::load_state), [`next_action`](crate::next_action) and
+    /// [`execute_unit`](crate::execute_unit) instead, and [`Migration::close`] at the end.
+    pub async fn drive(&self, pass: u32) -> Result<Action> {
+        let action = run_pass(&self.core, pass).await?;
+        if action == Action::Finished {
+            self.close(pass).await?;
+        }
+        Ok(action)
+    }
+
+    /// Marks a pass whose next action is `Finished` as over. Called again, it changes nothing.
+    pub async fn close(&self, pass: u32) -> Result<()> {
+        let passes = self.passes().await?;
+        if let Some(mut record) = passes.into_iter().find(|record| record.number == pass && record.finished.is_none()) {
+            record.finished = Some(self.core.clock.now());
+            self.commit(vec![keep("pass", pass_key(pass), &record)]).await?;
+            self.core.events.tell(Event::PassFinished { pass });
+        }
+        Ok(())
+    }
+
+    /// The unfinished pass of a kind, or a new one.
+    pub(super) async fn start(&self, kind: PassKind, phases: Vec<Phase>, gate: Option<String>) -> Result<u32> {
+        let core = &*self.core;
+        let mut lease = LeaseGuard::take(core, &UnitKey::control(&core.migration)).await?;
+        let passes = self.passes().await?;
+        if let Some(open) = passes.iter().find(|pass| pass.kind == kind && pass.finished.is_none()) {
+            return Ok(open.number);
+        }
+        let number = passes.last().map_or(1, |pass| pass.number + 1);
+        let record = PassRecord { number, kind, phases, gate, started: core.clock.now(), finished: None };
+        let mut changes = vec![keep("pass", pass_key(number), &record)];
+        for (index, phase) in record.phases.iter().enumerate() {
+            let key = |mapping: crate::MappingId| UnitKey {
+                migration: core.migration.clone(),
+                pass: number,
+                phase: u16::try_from(index).expect("a plan has fewer phases than mappings, and those fit"),
+                mapping,
+                page: 0,
+            };
+            changes.extend(phase.mappings.iter().map(|mapping| Change::Unit(UnitState::open(key(mapping.clone()), None))));
+            if phase.task == Task::Write {
+                changes.push(Change::Unit(UnitState::open(key(GATE.into()), None)));
+            }
+        }
+        lease.commit(&changes).await?;
+        core.events.tell(Event::PassStarted { pass: number, kind });
+        Ok(number)
+    }
+
+    pub(super) async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        LeaseGuard::take(&self.core, &UnitKey::control(&self.core.migration)).await?.commit(&changes).await
+    }
+
+    /// The phases of a writing pass: what matching needs to know first, then the planner's.
+    pub(super) async fn write_phases(&self, plan: &Plan) -> Result<Vec<Phase>> {
+        let matching: Vec<_> = plan.mappings.iter().filter(|mapping| mapping.matching.is_some()).map(|mapping| mapping.id.clone()).collect();
+        let mut phases = Vec::new();
+        if !matching.is_empty() {
+            phases.push(Phase { task: Task::Match, mappings: matching });
+        }
+        phases.extend(self.planned(plan).await?);
+        Ok(phases)
+    }
+
+    /// The phases of a rollback: the writing ones backwards.
+    pub(super) async fn undo_phases(&self, plan: &Plan, retire: bool) -> Result<Vec<Phase>> {
+        let mut phases: Vec<Phase> = self
+            .planned(plan)
+            .await?
+            .into_iter()
+            .rev()
+            .map(|phase| Phase { task: if phase.task == Task::Link { Task::Unlink } else { Task::Undo }, mappings: phase.mappings })
+            .collect();
+        if retire {
+            phases.push(Phase { task: Task::Retire, mappings: vec![ALL.into()] });
+        }
+        Ok(phases)
+    }
+
+    async fn planned(&self, plan: &Plan) -> Result<Vec<Phase>> {
+        let destination = self.core.destination.describe().await?;
+        let phases = plan.phases(&destination).map_err(|problem| crate::engine::plan_error(&[problem]))?;
+        Ok(phases
+            .into_iter()
+            .map(|phase| Phase { task: if phase.task == PhaseTask::Link { Task::Link } else { Task::Write }, mappings: phase.mappings })
+            .collect())
+    }
+}

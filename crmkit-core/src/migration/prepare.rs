@@ -1,0 +1,222 @@
+//! Prepare: pipelines, then stages, then fields with their options, each made exactly once, crash or not.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AuditEntry, Change, Destination, Error, ExistingItem, ItemKind, Plan, Prepared, PreparedItem, Recovery, Result, Retry,
+    SchemaItem,
+    engine::{LeaseGuard, keep},
+    migration::{Approval, Migration, PLAN_GATE},
+};
+use crate::UnitKey;
+
+/// What `prepare` made or took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preparation {
+    /// Always `crmkit.preparation`.
+    pub format: String,
+    /// Always 1.
+    pub version: u32,
+    /// The items, by their name in the plan, in the order they were made.
+    pub items: Prepared,
+}
+
+/// An item that is about to be made.
+#[derive(Debug)]
+struct Wanted {
+    key: String,
+    item: SchemaItem,
+    /// The registry key of what it hangs under.
+    parent: Option<String>,
+    /// Take this one instead of making one.
+    existing: Option<String>,
+}
+
+/// A creation under way.
+#[derive(Debug, Serialize, Deserialize)]
+struct Preparing {
+    send_before: DateTime<Utc>,
+}
+
+impl Migration {
+    /// Makes what the plan needs at the destination: pipelines, then stages, then fields and options (R120). Called again, it goes on
+    /// where it was.
+    ///
+    /// # Errors
+    /// `State` without the plan's approval, or where several items could be the one that a crashed attempt made.
+    pub async fn prepare(&self, approval: &Approval) -> Result<Preparation> {
+        self.open().await?;
+        self.admit(approval, PLAN_GATE).await?;
+        let plan = self.frozen_plan().await?;
+        let core = &*self.core;
+        let mut lease = LeaseGuard::take(core, &UnitKey::control(&core.migration)).await?;
+        let mut destination = core.destination.describe().await?;
+        if self.facts().get::<Vec<ExistingItem>>("document", "snapshot").await?.is_none() {
+            lease.commit(&[keep("document", "snapshot", &destination.items)]).await?;
+        }
+        let order: Vec<String> = wanted(&plan, &destination).into_iter().map(|wanted| wanted.key).collect();
+        for wanted in wanted(&plan, &destination) {
+            self.ensure(wanted, &mut lease, &mut destination).await?;
+        }
+        let mut prepared = self.prepared().await?;
+        prepared.0.sort_by(|a, _, b, _| {
+            let place = |key: &String| order.iter().position(|known| known == key);
+            place(a).cmp(&place(b))
+        });
+        Ok(Preparation { format: "crmkit.preparation".to_owned(), version: 1, items: prepared })
+    }
+
+    pub(super) async fn prepared(&self) -> Result<Prepared> {
+        Ok(Prepared(self.facts().all::<PreparedItem>("prepared").await?.into_iter().collect()))
+    }
+
+    /// Makes one item, unless it is there; what a crashed attempt made is found and taken.
+    async fn ensure(&self, wanted: Wanted, lease: &mut LeaseGuard<'_>, destination: &mut Destination) -> Result<()> {
+        let core = &*self.core;
+        let prepared = self.prepared().await?;
+        if prepared.0.contains_key(&wanted.key) {
+            return Ok(());
+        }
+        let mut item = wanted.item;
+        if let Some(parent) = &wanted.parent {
+            item.parent = prepared.0.get(parent).map(|prepared| prepared.item.id.clone());
+        }
+        if let Some(id) = wanted.existing {
+            let taken = PreparedItem { item: ExistingItem { id, item }, made: false };
+            return lease.commit(&[keep("prepared", wanted.key, &taken)]).await;
+        }
+        let provisioner = core
+            .destination
+            .provisioner()
+            .ok_or_else(|| Error::state("prepare", "the destination's interface cannot make schema items").with_context("item", &wanted.key))?;
+        loop {
+            let id = match self.facts().get::<Preparing>("preparing", &wanted.key).await? {
+                Some(earlier) => {
+                    // An earlier attempt may have arrived, or may still arrive.
+                    core.clock.sleep_until(earlier.send_before + core.settings.settle_after).await;
+                    *destination = core.destination.describe().await?;
+                    self.found(&item, destination).await?
+                }
+                None => None,
+            };
+            let id = match id {
+                Some(id) => Ok(id),
+                None => {
+                    let send_before = lease.send_before().await?;
+                    lease.commit(&[keep("preparing", wanted.key.clone(), &Preparing { send_before })]).await?;
+                    provisioner.create(&item, send_before).await
+                }
+            };
+            match id {
+                Ok(id) => {
+                    let line = AuditEntry {
+                        time: core.clock.now(),
+                        actor: core.actor.clone(),
+                        operation: "prepare".to_owned(),
+                        key: wanted.key.clone(),
+                        destination: None,
+                        hash: None,
+                        result: "created".to_owned(),
+                    };
+                    let made = PreparedItem { item: ExistingItem { id, item }, made: true };
+                    let forget = Change::Forget { kind: "preparing".to_owned(), key: wanted.key.clone() };
+                    return lease.commit(&[keep("prepared", wanted.key, &made), forget, Change::Audit(line)]).await;
+                }
+                Err(error) => match error.retry() {
+                    Retry::Verify => {}
+                    Retry::After(wait) => {
+                        lease.commit(&[Change::Forget { kind: "preparing".to_owned(), key: wanted.key.clone() }]).await?;
+                        let until = error.until().unwrap_or(core.clock.now() + wait);
+                        core.clock.sleep_until(until).await;
+                    }
+                    Retry::Never => {
+                        lease.commit(&[Change::Forget { kind: "preparing".to_owned(), key: wanted.key.clone() }]).await?;
+                        return Err(error.with_context("item", &wanted.key));
+                    }
+                },
+            }
+        }
+    }
+
+    /// What a crashed attempt made: an item like it that is neither in the snapshot nor registered.
+    async fn found(&self, item: &SchemaItem, destination: &Destination) -> Result<Option<String>> {
+        let snapshot: Vec<ExistingItem> = self.facts().get("document", "snapshot").await?.unwrap_or_default();
+        let before: HashSet<_> = snapshot.iter().map(|known| (known.item.kind, known.id.as_str())).collect();
+        let prepared = self.prepared().await?;
+        let mine: HashSet<_> = prepared.0.values().map(|known| (known.item.item.kind, known.item.id.as_str())).collect();
+        let fits: Vec<&ExistingItem> = destination
+            .items
+            .iter()
+            .filter(|known| !before.contains(&(known.item.kind, &*known.id)) && !mine.contains(&(known.item.kind, &*known.id)))
+            .filter(|known| known.item.kind == item.kind && known.item.object == item.object && known.item.name == item.name)
+            .filter(|known| item.kind != ItemKind::Stage || known.item.parent == item.parent)
+            .collect();
+        match fits[..] {
+            [] => Ok(None),
+            [one] => Ok(Some(one.id.clone())),
+            _ => Err(Error::state("prepare", "several new items have the same name; remove all but one at the destination")
+                .with_context("item", &item.name)),
+        }
+    }
+}
+
+/// Everything the plan needs, in the order in which it is made.
+fn wanted(plan: &Plan, destination: &Destination) -> Vec<Wanted> {
+    let item = |kind, object: &crate::ObjectName, name: &str| SchemaItem {
+        kind,
+        object: object.clone(),
+        parent: None,
+        name: name.to_owned(),
+        ty: None,
+        options: Vec::new(),
+        probability: None,
+    };
+    let mut wanted = Vec::new();
+    for pipeline in &plan.pipelines {
+        wanted.push(Wanted {
+            key: Prepared::pipeline_key(pipeline),
+            item: item(ItemKind::Pipeline, &pipeline.object, &pipeline.name),
+            parent: None,
+            existing: pipeline.use_existing.clone(),
+        });
+    }
+    for pipeline in &plan.pipelines {
+        for stage in &pipeline.stages {
+            let existing = pipeline.use_existing.as_ref().and_then(|parent| {
+                let known = |known: &&ExistingItem| {
+                    known.item.kind == ItemKind::Stage && known.item.parent.as_ref() == Some(parent) && known.item.name == stage.name
+                };
+                destination.items.iter().find(known).map(|known| known.id.clone())
+            });
+            let mut item = item(ItemKind::Stage, &pipeline.object, &stage.name);
+            item.probability = stage.probability;
+            wanted.push(Wanted { key: Prepared::stage_key(pipeline, stage), item, parent: Some(Prepared::pipeline_key(pipeline)), existing });
+        }
+    }
+    for field in &plan.fields {
+        let mut item = item(ItemKind::Field, &field.object, &field.name);
+        item.ty = Some(field.ty.clone());
+        item.options = field.options.clone();
+        wanted.push(Wanted {
+            key: Prepared::field_key(field),
+            item,
+            parent: None,
+            existing: field.use_existing.as_ref().map(ToString::to_string),
+        });
+    }
+    let mut marked = HashSet::new();
+    for mapping in &plan.mappings {
+        let recovery = destination.abilities.get(&mapping.to).map(|abilities| &abilities.recovery);
+        if let Some(Recovery::MarkerField { label }) = recovery
+            && marked.insert(&mapping.to)
+        {
+            let mut item = item(ItemKind::Field, &mapping.to, label);
+            item.ty = Some(crate::FieldType::text());
+            wanted.push(Wanted { key: Prepared::marker_key(&mapping.to, label), item, parent: None, existing: None });
+        }
+    }
+    wanted
+}

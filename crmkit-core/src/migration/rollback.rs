@@ -1,0 +1,147 @@
+//! Rollback: a preview, its approval, then everything taken back that others did not make their own (I8).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Change, Digest, Error, PreparedItem, Result, RowState, Select,
+    engine::{Action, Kept, PassKind, Phase, Task, kept_kind, pass_key},
+    migration::{Approval, Migration, Observed, PLAN_GATE, SAMPLE_GATE, rollback_gate},
+};
+
+/// What a rollback would do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RollbackPreview {
+    /// Always `crmkit.rollback-preview`.
+    pub format: String,
+    /// Always 1.
+    pub version: u32,
+    /// Records that would be removed, links among them.
+    pub remove: u64,
+    /// Records that would get their earlier values back.
+    pub restore: u64,
+    /// Records that stay as they are: others changed them, attached something, or refer to them.
+    pub kept: Vec<Kept>,
+    /// Schema items that would be retired, where no record that stays uses them.
+    pub retire: Vec<String>,
+    /// What differs from run to run.
+    pub observed: Observed,
+}
+
+/// What a rollback did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RollbackReport {
+    /// Always `crmkit.rollback`.
+    pub format: String,
+    /// Always 1.
+    pub version: u32,
+    /// It is over, and everything that was ours alone is gone.
+    pub clean: bool,
+    /// Rows that were taken back, per mapping.
+    pub taken_back: Vec<(String, u64)>,
+    /// Records that stay as they are, with why.
+    pub kept: Vec<Kept>,
+    /// Schema items that were retired.
+    pub retired: Vec<String>,
+    /// Schema items that stay, because records that stay use them.
+    pub kept_items: Vec<String>,
+    /// Fields that could not get their earlier value back.
+    pub unrestored: Vec<String>,
+    /// What differs from run to run.
+    pub observed: Observed,
+}
+
+impl Migration {
+    /// Finds what a rollback of everything would do. Reads only.
+    pub async fn preview_rollback(&self) -> Result<RollbackPreview> {
+        self.preview(None).await
+    }
+
+    /// Approves a rollback as previewed.
+    pub async fn approve_rollback(&self, preview: &RollbackPreview, actor: &str) -> Result<Approval> {
+        self.open().await?;
+        let fingerprint = Digest::of_document(&(preview.remove, preview.restore, &preview.kept, &preview.retire));
+        self.approve(&rollback_gate(preview.observed.pass), fingerprint, actor, Vec::new()).await
+    }
+
+    /// Takes back everything, what `prepare` made included, but for what others made their own. Called again, it goes on where it
+    /// was. Afterwards a run needs new approvals.
+    ///
+    /// # Errors
+    /// `State` without the approval of a preview.
+    pub async fn rollback(&self, approval: &Approval) -> Result<RollbackReport> {
+        self.open().await?;
+        let preview = approval
+            .gate
+            .strip_prefix("rollback/")
+            .and_then(|pass| pass.parse().ok())
+            .ok_or_else(|| Error::state("rollback", "this approval is for another step; approve the rollback's preview"))?;
+        self.admit(approval, &rollback_gate(preview)).await?;
+        self.undo(None, preview, approval.gate.clone()).await
+    }
+
+    pub(super) async fn preview(&self, of: Option<u32>) -> Result<RollbackPreview> {
+        self.open().await?;
+        let plan = self.frozen_plan().await?;
+        let phases: Vec<Phase> = self
+            .undo_phases(&plan, false)
+            .await?
+            .into_iter()
+            .filter(|phase| phase.task == Task::Undo)
+            .map(|phase| Phase { task: Task::Survey, mappings: phase.mappings })
+            .collect();
+        let pass = self.start(PassKind::Preview { of }, phases, None).await?;
+        self.drive(pass).await?;
+        let units = self.facts().units(&Select::Units(pass)).await?;
+        let sum = |name: &str| -> u64 { units.iter().filter_map(|unit| unit.counts.get(name)).sum() };
+        let kept: Vec<Kept> = self.kept(pass).await?;
+        let retire = match of {
+            None => self.prepared().await?.0.into_iter().filter(|(_, item)| item.made).map(|(key, _)| key).collect(),
+            Some(_) => Vec::new(),
+        };
+        let record = self.pass(pass).await?;
+        Ok(RollbackPreview {
+            format: "crmkit.rollback-preview".to_owned(),
+            version: 1,
+            // Records that stay only because another refers to them were counted before that was known.
+            remove: sum("remove").saturating_sub(kept.iter().filter(|kept| kept.because_of.is_some()).count() as u64),
+            restore: sum("restore"),
+            kept,
+            retire,
+            observed: Observed::of(&record),
+        })
+    }
+
+    pub(super) async fn undo(&self, of: Option<u32>, preview: u32, gate: String) -> Result<RollbackReport> {
+        let plan = self.frozen_plan().await?;
+        let phases = self.undo_phases(&plan, of.is_none()).await?;
+        let pass = self.start(PassKind::Rollback { of, preview }, phases, Some(gate)).await?;
+        let action = self.drive(pass).await?;
+        let counts = self.facts().counts(of.map(|_| pass)).await?;
+        let taken_back = crate::sum_by_mapping(&counts, |count| count.state == RowState::RolledBack);
+        let left: u64 = counts.iter().filter(|count| count.state.is_written()).map(|count| count.rows).sum();
+        let kept = self.kept(preview).await?;
+        let names = |items: Vec<(String, PreparedItem)>| items.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        let record = self.pass(pass).await?;
+        if of.is_none() && action == Action::Finished {
+            let forget = |gate: &str| Change::Forget { kind: "approval".to_owned(), key: gate.to_owned() };
+            let sample = Change::Forget { kind: "document".to_owned(), key: "sample".to_owned() };
+            let snapshot = Change::Forget { kind: "document".to_owned(), key: "snapshot".to_owned() };
+            self.commit(vec![forget(PLAN_GATE), forget(SAMPLE_GATE), sample, snapshot]).await?;
+        }
+        Ok(RollbackReport {
+            format: "crmkit.rollback".to_owned(),
+            version: 1,
+            clean: action == Action::Finished && (of.is_some() || left <= kept.len() as u64),
+            taken_back: taken_back.into_iter().map(|(mapping, rows)| (mapping.to_string(), rows)).collect(),
+            kept,
+            retired: names(self.facts().all(&format!("retired/{}", pass_key(preview))).await?),
+            kept_items: names(self.facts().all(&format!("kept_item/{}", pass_key(preview))).await?),
+            unrestored: self.facts().all::<String>(&format!("unrestored/{}", pass_key(preview))).await?.into_iter().map(|(key, reason)| format!("{key}: {reason}")).collect(),
+            observed: Observed::of(&record),
+        })
+    }
+
+    async fn kept(&self, preview: u32) -> Result<Vec<Kept>> {
+        Ok(self.facts().all::<Kept>(&kept_kind(preview)).await?.into_iter().map(|(_, kept)| kept).collect())
+    }
+}

@@ -1,0 +1,156 @@
+//! The whole run, and the report of what became of every record.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Reject, Result, Select,
+    engine::{Action, PassKind, PassRecord, pass_key},
+    migration::{
+        Approval, HeldReason, Migration, ObjectCount, SAMPLE_GATE, UncertainCount,
+        counts::{object_counts, uncertain_counts},
+    },
+};
+
+/// What became of every record in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Always `crmkit.run`.
+    pub format: String,
+    /// Always 1.
+    pub version: u32,
+    /// Every phase is through its gate.
+    pub finished: bool,
+    /// What the run waits for, if it does.
+    pub waits_for: Vec<String>,
+    /// The balances per mapping.
+    pub objects: Vec<ObjectCount>,
+    /// How creates whose answer was lost were resolved.
+    pub uncertain: UncertainCount,
+    /// Why records wait.
+    pub held: Vec<HeldReason>,
+    /// Rows that could not become records, the first hundred.
+    pub quarantined: Vec<Reject>,
+    /// What differs from run to run.
+    pub observed: Observed,
+}
+
+/// Times and ids: what two runs of the same plan do not share.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// The pass.
+    pub pass: u32,
+    /// When it began.
+    pub started: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished: Option<DateTime<Utc>>,
+}
+
+impl Observed {
+    pub(super) fn of(pass: &PassRecord) -> Self {
+        Self { pass: pass.number, started: Some(pass.started), finished: pass.finished }
+    }
+}
+
+/// How many quarantined rows a report shows.
+const SHOWN_REJECTS: usize = 100;
+
+impl Migration {
+    /// Runs the whole migration as the approved plan and sample say. Called again, it goes on where it was; called after the end, it
+    /// gives the report again.
+    ///
+    /// # Errors
+    /// `State` without the sample's approval; the first error of a unit that no later attempt would mend.
+    pub async fn run(&self, approval: &Approval) -> Result<RunReport> {
+        let pass = self.start_run(approval).await?;
+        let action = self.drive(pass).await?;
+        self.run_report(pass, &action).await
+    }
+
+    /// Starts the run, or finds the one that is there, and gives its pass.
+    ///
+    /// # Errors
+    /// `State` without the sample's approval.
+    pub async fn start_run(&self, approval: &Approval) -> Result<u32> {
+        self.open().await?;
+        self.admit(approval, SAMPLE_GATE).await?;
+        let passes = self.passes().await?;
+        let taken_back = passes.iter().filter(|pass| matches!(pass.kind, PassKind::Rollback { of: None, .. })).map(|pass| pass.number).max();
+        let last = passes.iter().filter(|pass| pass.kind == PassKind::Initial).map(|pass| pass.number).max();
+        if let Some(last) = last.filter(|last| taken_back.is_none_or(|taken_back| taken_back < *last)) {
+            return Ok(last);
+        }
+        let plan = self.frozen_plan().await?;
+        let phases = self.write_phases(&plan).await?;
+        self.start(PassKind::Initial, phases, Some(SAMPLE_GATE.to_owned())).await
+    }
+
+    /// Accepts what a phase's gate found (too many held), so that the run goes on. The decision is in the audit log.
+    ///
+    /// # Errors
+    /// `State` where the unit is no blocked gate.
+    pub async fn accept_gate(&self, unit: &crate::UnitKey, actor: &str) -> Result<()> {
+        self.open().await?;
+        let open = self.facts().units(&Select::OpenUnits(unit.pass)).await?;
+        let Some(gate) = open.into_iter().find(|open| open.key == *unit) else {
+            return Err(Error::state("gate.accept", "there is no such gate waiting").with_context("unit", unit));
+        };
+        let line = crate::AuditEntry {
+            time: self.core.clock.now(),
+            actor: actor.to_owned(),
+            operation: "decide".to_owned(),
+            key: unit.to_string(),
+            destination: None,
+            hash: None,
+            result: "accepted".to_owned(),
+        };
+        let reopened = crate::UnitState { status: crate::UnitStatus::Open, ..gate };
+        self.commit(vec![
+            crate::engine::keep("gate", unit.to_string(), &true),
+            crate::Change::Unit(reopened),
+            crate::Change::Audit(line),
+        ])
+        .await
+    }
+
+    /// The report of a run, finished or not.
+    pub async fn run_report(&self, pass: u32, action: &Action) -> Result<RunReport> {
+        let plan = self.frozen_plan().await?;
+        let record = self.pass(pass).await?;
+        let units = self.facts().units(&Select::Units(pass)).await?;
+        let counts = self.facts().counts(Some(pass)).await?;
+        let rejects = self.core.ledger.select(&Select::Facts(format!("reject/{}", pass_key(pass))), None, SHOWN_REJECTS).await?;
+        let waits_for = match action {
+            Action::WaitForDecision { units } => units.iter().map(|(unit, reason)| format!("{unit}: {reason}")).collect(),
+            Action::WaitForApproval { gate } => vec![format!("approval of {gate}")],
+            Action::Run { .. } | Action::SleepUntil { .. } | Action::Finished => Vec::new(),
+        };
+        let write_units: Vec<_> = units.into_iter().filter(|unit| is_write(&record, unit.key.phase)).collect();
+        Ok(RunReport {
+            format: "crmkit.run".to_owned(),
+            version: 1,
+            finished: *action == Action::Finished,
+            waits_for,
+            objects: object_counts(&plan, &write_units, &counts),
+            uncertain: uncertain_counts(&counts),
+            held: self.held_reasons(&plan, Some(pass)).await?,
+            quarantined: rejects
+                .items
+                .into_iter()
+                .filter_map(|entry| if let crate::Entry::Fact(fact) = entry { serde_json::from_value(fact.value).ok() } else { None })
+                .collect(),
+            observed: Observed::of(&record),
+        })
+    }
+
+    pub(super) async fn pass(&self, number: u32) -> Result<PassRecord> {
+        self.facts()
+            .get("pass", &pass_key(number))
+            .await?
+            .ok_or_else(|| Error::state("pass.load", "there is no such pass").with_context("pass", number))
+    }
+}
+
+fn is_write(pass: &PassRecord, phase: u16) -> bool {
+    pass.phases.get(usize::from(phase)).is_some_and(|phase| phase.task == crate::engine::Task::Write)
+}

@@ -1,0 +1,186 @@
+//! The sample: a few hundred records, links closed over, really written, compared field by field, and taken back.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Digest, MappingId, PageRequest, Plan, RecordRef, Result, Selection,
+    engine::{Action, ComparedRecord, PassContext, PassKind, PassRecord, describe_pass, keep, pass_key},
+    migration::{Approval, HeldReason, Migration, Observed, PLAN_GATE},
+};
+
+/// What became of the sample, field by field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleDiff {
+    /// Always `crmkit.sample`.
+    pub format: String,
+    /// Always 1.
+    pub version: u32,
+    /// Every field of every record of the sample is what it should be.
+    pub clean: bool,
+    /// How many records were chosen.
+    pub chosen: u64,
+    /// How many were read back.
+    pub compared: u64,
+    /// How many fields differ.
+    pub differing: u64,
+    /// The records, field by field.
+    pub records: Vec<ComparedRecord>,
+    /// Why records of the sample wait.
+    pub held: Vec<HeldReason>,
+    /// The sample was taken back; otherwise it is part of the run.
+    pub rolled_back: bool,
+    /// What differs from run to run.
+    pub observed: Observed,
+}
+
+impl SampleDiff {
+    /// Digest of what a person approves: everything but times and ids.
+    pub fn fingerprint(&self) -> Digest {
+        let records: Vec<_> = self
+            .records
+            .iter()
+            .map(|record| {
+                let fields: Vec<_> = record.fields.iter().map(|field| (&field.field, &field.source, field.same)).collect();
+                (&record.mapping, &record.source, fields)
+            })
+            .collect();
+        Digest::of_document(&(self.clean, self.chosen, self.compared, self.differing, records, &self.held))
+    }
+}
+
+impl Migration {
+    /// Writes the sample, reads it back, compares every field, and takes it back unless the plan keeps it. Called again, it goes on
+    /// where it was; called after the end, it gives the document again.
+    ///
+    /// # Errors
+    /// `State` without the plan's approval.
+    pub async fn sample(&self, approval: &Approval) -> Result<SampleDiff> {
+        self.open().await?;
+        self.admit(approval, PLAN_GATE).await?;
+        if let Some(sample) = self.facts().get("document", "sample").await? {
+            return Ok(sample);
+        }
+        let plan = self.frozen_plan().await?;
+        let chosen = match self.facts().all::<RecordRef>("sample").await? {
+            known if known.is_empty() => self.choose(&plan).await?,
+            known => known.len() as u64,
+        };
+        let written = self.once(PassKind::Sample, Some(PLAN_GATE)).await?;
+        let compared = self.once(PassKind::Reconcile { of: Some(written) }, None).await?;
+        let records: Vec<ComparedRecord> =
+            self.facts().all(&format!("compared/{}", pass_key(compared))).await?.into_iter().map(|(_, record)| record).collect();
+        let held = self.held_reasons(&plan, Some(written)).await?;
+        if !plan.sample.keep {
+            let preview = self.preview(Some(written)).await?;
+            self.undo(Some(written), preview.observed.pass, PLAN_GATE.to_owned()).await?;
+        }
+        let differing = records.iter().flat_map(|record| &record.fields).filter(|field| !field.same).count() as u64;
+        let sample = SampleDiff {
+            format: "crmkit.sample".to_owned(),
+            version: 1,
+            clean: differing == 0 && held.is_empty(),
+            chosen,
+            compared: records.len() as u64,
+            differing,
+            records,
+            held,
+            rolled_back: !plan.sample.keep,
+            observed: Observed::of(&self.pass(written).await?),
+        };
+        self.commit(vec![keep("document", "sample", &sample)]).await?;
+        Ok(sample)
+    }
+
+    /// Drives the last pass of a kind to its end, or a new one where the last was followed by a rollback of everything.
+    async fn once(&self, kind: PassKind, gate: Option<&str>) -> Result<u32> {
+        let passes = self.passes().await?;
+        let taken_back = passes.iter().filter(|pass| matches!(pass.kind, PassKind::Rollback { of: None, .. })).map(|pass| pass.number).max();
+        let last = passes.iter().rfind(|pass| pass.kind == kind && taken_back.is_none_or(|taken_back| taken_back < pass.number));
+        let pass = match last {
+            Some(last) => last.number,
+            None => {
+                let phases = match kind {
+                    PassKind::Sample => self.write_phases(&self.frozen_plan().await?).await?,
+                    _ => self.verify_phases().await?,
+                };
+                self.start(kind, phases, gate.map(str::to_owned)).await?
+            }
+        };
+        match self.drive(pass).await? {
+            // A sample shows what would be held; that is no reason to stop it.
+            Action::WaitForDecision { units } => {
+                for (unit, _) in units {
+                    self.accept_gate(&unit, &self.core.actor).await?;
+                }
+                Box::pin(self.once(kind, gate)).await
+            }
+            _ => Ok(pass),
+        }
+    }
+
+    /// Chooses the sample: by seeded digest, so the same in every run, then closed under links.
+    async fn choose(&self, plan: &Plan) -> Result<u64> {
+        let record = PassRecord {
+            number: 0,
+            kind: PassKind::Sample,
+            phases: Vec::new(),
+            gate: None,
+            started: self.core.clock.now(),
+            finished: None,
+        };
+        let cx = describe_pass(&self.core, record).await?;
+        let share = plan.sample.size.div_ceil(2 * plan.mappings.len().max(1)).max(1);
+        let mut chosen: HashSet<RecordRef> = HashSet::new();
+        let mut needed: Vec<(MappingId, RecordRef)> = Vec::new();
+        for mapping in &plan.mappings {
+            let mut lowest: BTreeSet<(Digest, RecordRef)> = BTreeSet::new();
+            self.each(&cx, &mapping.id, |record, _| {
+                let seed = plan.sample.seed.to_le_bytes();
+                let digest = Digest::of_parts([&seed[..], record.object.as_str().as_bytes(), record.id.as_str().as_bytes()]);
+                lowest.insert((digest, record.clone()));
+                if lowest.len() > share {
+                    lowest.pop_last();
+                }
+            })
+            .await?;
+            needed.extend(lowest.into_iter().map(|(_, record)| (mapping.id.clone(), record)));
+        }
+        while !needed.is_empty() {
+            let wanted: HashSet<(MappingId, RecordRef)> =
+                needed.drain(..).filter(|(_, record)| !chosen.contains(record)).collect();
+            let mappings: HashSet<MappingId> = wanted.iter().map(|(mapping, _)| mapping.clone()).collect();
+            for mapping in plan.mappings.iter().map(|mapping| &mapping.id).filter(|id| mappings.contains(*id)) {
+                self.each(&cx, mapping, |record, links| {
+                    if wanted.contains(&(mapping.clone(), record.clone())) {
+                        chosen.insert(record.clone());
+                        needed.extend(links.iter().cloned());
+                    }
+                })
+                .await?;
+            }
+        }
+        let facts: Vec<_> = chosen.iter().map(|record| keep("sample", record.to_string(), record)).collect();
+        self.commit(facts).await?;
+        Ok(chosen.len() as u64)
+    }
+
+    /// Every record that a mapping takes, with where it links to.
+    async fn each(&self, cx: &PassContext, mapping: &MappingId, mut look: impl FnMut(&RecordRef, &[(MappingId, RecordRef)])) -> Result<()> {
+        let mapping = cx.compiled.mapping(mapping).expect("the plan names it");
+        let mut request = PageRequest::first(mapping.from.clone(), self.core.settings.page_size);
+        loop {
+            let page = self.core.source.read(&request).await?;
+            for record in page.items.iter().filter(|record| mapping.select(record) == Selection::Selected) {
+                let draft = cx.compiled.draft(mapping, record);
+                let links: Vec<_> = draft.links.into_iter().map(|link| (link.target.clone(), cx.compiled.survivor(&link.target, &link.to))).collect();
+                look(&record.key, &links);
+            }
+            match page.next {
+                Some(next) => request = request.at(next),
+                None => return Ok(()),
+            }
+        }
+    }
+}
