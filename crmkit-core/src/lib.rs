@@ -3,6 +3,7 @@
 mod ability;
 mod budget;
 mod clock;
+mod coerce;
 mod concept;
 mod credentials;
 mod destination;
@@ -28,6 +29,7 @@ pub use budget::{AccountKey, CostClass, LimitSignal, RateBudget};
 pub use clock::Clock;
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
+pub use coerce::{can_coerce, coerce, label_options};
 pub use concept::{FieldConcept, ObjectConcept};
 pub use credentials::{Credentials, FixedToken};
 pub use destination::{
