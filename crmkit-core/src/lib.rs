@@ -54,7 +54,10 @@ pub use problem::{Problem, Severity};
 pub use record::{Doubt, Record, Reject};
 pub use schema::{FieldSchema, FieldType, LinkCarrier, ObjectSchema, OptionSchema, Schema};
 pub use source::{Source, SourceConnector};
-pub use transform::{FieldContext, FieldTransform, TransformError, TransformFactory, TransformSettings, Transforms};
+pub use transform::{
+    Applied, CallError, FactoryInput, FieldContext, FieldTransform, TransformError, TransformFactory,
+    TransformSettings, Transforms,
+};
 pub use unit::{UnitKey, UnitState, UnitStatus};
 pub use value::{Address, Labelled, Markup, Money, PersonName, RichText, Value};
 
