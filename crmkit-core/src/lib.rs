@@ -3,6 +3,7 @@
 mod ability;
 mod budget;
 mod clock;
+mod coerce;
 mod concept;
 mod credentials;
 mod destination;
@@ -28,6 +29,7 @@ pub use budget::{AccountKey, CostClass, LimitSignal, RateBudget};
 pub use clock::Clock;
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
+pub use coerce::{can_coerce, coerce, label_options};
 pub use concept::{FieldConcept, ObjectConcept};
 pub use credentials::{Credentials, FixedToken};
 pub use destination::{
@@ -52,7 +54,10 @@ pub use problem::{Problem, Severity};
 pub use record::{Doubt, Record, Reject};
 pub use schema::{FieldSchema, FieldType, LinkCarrier, ObjectSchema, OptionSchema, Schema};
 pub use source::{Source, SourceConnector};
-pub use transform::{FieldContext, FieldTransform, TransformError, TransformFactory, TransformSettings, Transforms};
+pub use transform::{
+    Applied, CallError, FactoryInput, FieldContext, FieldTransform, TransformError, TransformFactory,
+    TransformSettings, Transforms,
+};
 pub use unit::{UnitKey, UnitState, UnitStatus};
 pub use value::{Address, Labelled, Markup, Money, PersonName, RichText, Value};
 

@@ -5,7 +5,23 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 use chrono_tz::Tz;
 use serde_json::Value as Json;
 
-use crate::{FieldType, Value};
+use crate::{FieldName, FieldType, TransformCall, Value};
+
+mod arguments;
+mod choose;
+mod date;
+mod each;
+mod email;
+mod name;
+mod number;
+mod standard;
+mod template;
+#[cfg(test)]
+mod testkit;
+mod text;
+mod value_map;
+
+use arguments::Arguments;
 
 /// Turns the values of one plan line into the next ones.
 ///
@@ -99,8 +115,30 @@ impl<'a> FieldContext<'a> {
     }
 }
 
+/// What a factory builds a transform from.
+#[derive(Clone, Copy, Debug)]
+pub struct FactoryInput<'a> {
+    /// The plan line's arguments; `null` where there are none.
+    pub arguments: &'a Json,
+    /// The names of the inputs: the line's source fields for its first transform, none for those after it.
+    pub from: &'a [FieldName],
+}
+
 /// Builds a transform from a plan line's arguments.
-pub type TransformFactory = Arc<dyn Fn(&Json) -> Result<Arc<dyn FieldTransform>, TransformError> + Send + Sync>;
+pub type TransformFactory =
+    Arc<dyn Fn(FactoryInput<'_>) -> Result<Arc<dyn FieldTransform>, TransformError> + Send + Sync>;
+
+/// Which transform of a line cannot be built, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError {
+    /// Its place in the line, from 0.
+    pub index: usize,
+    /// Why; `None` where nobody registered the name.
+    pub error: Option<TransformError>,
+}
+
+/// What a line's transforms gave: the value, and the notes on the way.
+pub type Applied = (Option<Value>, Vec<String>);
 
 /// The transforms a plan can name.
 #[derive(Clone)]
@@ -129,17 +167,78 @@ impl Transforms {
         &mut self,
         name: impl Into<String>,
         version: u32,
-        factory: impl Fn(&Json) -> Result<T, TransformError> + Send + Sync + 'static,
+        factory: impl Fn(FactoryInput<'_>) -> Result<T, TransformError> + Send + Sync + 'static,
     ) -> &mut Self {
         let factory: TransformFactory =
-            Arc::new(move |arguments| factory(arguments).map(|made| Arc::new(made) as Arc<dyn FieldTransform>));
+            Arc::new(move |input| factory(input).map(|made| Arc::new(made) as Arc<dyn FieldTransform>));
         self.0.insert(name.into(), Registered { version, factory });
         self
     }
 
     /// Builds the transform `name`; `None` where nobody registered it.
-    pub fn build(&self, name: &str, arguments: &Json) -> Option<Result<Arc<dyn FieldTransform>, TransformError>> {
-        self.0.get(name).map(|known| (known.factory)(arguments))
+    pub fn build(
+        &self,
+        name: &str,
+        input: FactoryInput<'_>,
+    ) -> Option<Result<Arc<dyn FieldTransform>, TransformError>> {
+        self.0.get(name).map(|known| (known.factory)(input))
+    }
+
+    /// Builds the transforms of a plan line that takes the fields `from`.
+    ///
+    /// # Errors
+    /// Names the first call that is unknown or has wrong arguments.
+    pub fn build_all(
+        &self,
+        calls: &[TransformCall],
+        from: &[FieldName],
+    ) -> Result<Vec<Arc<dyn FieldTransform>>, CallError> {
+        let mut built = Vec::with_capacity(calls.len());
+        for (index, call) in calls.iter().enumerate() {
+            let input = FactoryInput { arguments: &call.arguments, from: if index == 0 { from } else { &[] } };
+            match self.build(&call.name, input) {
+                Some(Ok(transform)) => built.push(transform),
+                Some(Err(error)) => return Err(CallError { index, error: Some(error) }),
+                None => return Err(CallError { index, error: None }),
+            }
+        }
+        Ok(built)
+    }
+
+    /// Shows what a line's transforms make of some values.
+    ///
+    /// # Errors
+    /// What the first failing transform says; a transform that is unknown or has wrong arguments holds.
+    ///
+    /// ```
+    /// use crmkit_core::{TransformCall, TransformSettings, Transforms, Value};
+    /// let calls = [TransformCall::bare("trim"), TransformCall::with("truncate", 4)];
+    /// let (value, notes) = Transforms::standard().preview(
+    ///     &calls,
+    ///     &["name".into()],
+    ///     &[Some(Value::text(" Acme AB "))],
+    ///     &TransformSettings::default(),
+    /// )?;
+    /// assert_eq!(value, Some(Value::text("Acme")));
+    /// assert_eq!(notes.len(), 2);
+    /// # Ok::<(), crmkit_core::TransformError>(())
+    /// ```
+    pub fn preview(
+        &self,
+        calls: &[TransformCall],
+        from: &[FieldName],
+        inputs: &[Option<Value>],
+        settings: &TransformSettings,
+    ) -> Result<Applied, TransformError> {
+        let built = self.build_all(calls, from).map_err(|wrong| {
+            wrong.error.unwrap_or_else(|| TransformError::hold(format!("no transform {:?}", calls[wrong.index].name)))
+        })?;
+        let mut cx = FieldContext::new(settings);
+        let mut inputs = inputs.to_vec();
+        for transform in built {
+            inputs = vec![transform.apply(&inputs, &mut cx)?];
+        }
+        Ok((inputs.into_iter().next().flatten(), cx.take_notes()))
     }
 
     /// The mapping version of `name`.
