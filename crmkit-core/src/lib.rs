@@ -20,6 +20,8 @@ mod schema;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 mod source;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transform;
 mod unit;
 mod value;
@@ -39,9 +41,12 @@ pub use destination::{
 pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use file::{Chunk, FileSink, FileSource, FileStream};
+#[cfg(feature = "sqlite")]
+pub use ledger::SqliteLedger;
 pub use ledger::{
-    AuditEntry, AuditLine, Binding, Change, Count, Entry, Erase, Fact, IdLedger, IntendedOperation, Intent, Lease,
-    LedgerKey, PriorValues, Row, RowState, Select, Uncertain, sum_by_mapping,
+    AuditEntry, AuditLine, Binding, BrokenChain, ChainHead, Change, Count, Entry, Erase, Fact, IdLedger,
+    IntendedOperation, Intent, Lease, LedgerKey, MemoryLedger, PriorValues, Row, RowState, Select, Uncertain,
+    sum_by_mapping, verify_chain,
 };
 pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};

@@ -1,5 +1,13 @@
 //! The ledger: what became of every source record, in one transactional store.
 
+mod audit;
+mod cursor;
+mod erase;
+mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod transition;
+
 use std::{fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
@@ -9,8 +17,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    Cursor, Digest, Fields, MappingId, MigrationId, ObjectName, Page, Part, RecordId, RecordRef, Result, UnitKey,
-    UnitState,
+    Cursor, Digest, Error, ErrorKind, Fields, MappingId, MigrationId, ObjectName, Page, Part, RecordId, RecordRef,
+    Result, Retry, UnitKey, UnitState,
+};
+
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteLedger;
+pub use self::{
+    audit::{BrokenChain, ChainHead, verify_chain},
+    memory::MemoryLedger,
 };
 
 /// What a ledger belongs to. Opening it for anything else is an error that names both.
@@ -261,14 +276,16 @@ pub struct Lease {
 pub enum Change {
     /// Keeps a unit's state.
     Unit(UnitState),
-    /// Keeps a row with an open intent.
+    /// Keeps a row with an open intent. The row carries the state it has: `Intended` if it is new, otherwise its last outcome.
+    /// How a row was last settled is kept until the intent is closed.
     Intend(Row),
     /// Keeps a row in a terminal state and closes its intent. A row that is settled with another destination record is a
-    /// `Conflict`, unless it was rolled back or held before.
+    /// `Conflict`, unless it was rolled back or held before, or the new outcome names no destination.
     Settle(Row),
-    /// Closes an intent that was certainly not applied: a row that was new is forgotten, another keeps its last state.
+    /// Closes an intent that was certainly not applied: a row that was new is forgotten, another is again exactly what was last
+    /// settled. A new row with history counts as rolled back. Without an open intent nothing happens.
     Free(LedgerKey),
-    /// Keeps prior values. The first kept for a (key, pass, field) stays.
+    /// Keeps prior values. The first kept for a (key, pass, field) stays, and the first destination.
     Prior(PriorValues),
     /// Keeps or replaces a fact.
     Fact(Fact),
@@ -354,7 +371,12 @@ pub struct Count {
 /// What to erase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Erase {
-    /// Everything kept about these source records: rows, prior values, facts that name them.
+    /// Everything kept about these source records: rows, prior values, facts that name them. Rows that wait for them stay held
+    /// and no longer say for what.
+    ///
+    /// A fact names a record when its key holds the record's `object/id` between characters other than letters, digits, `_`, `-`
+    /// and `.`; a fact of a kind that begins with `match/` also when its value holds, at any depth, that text or an
+    /// object with this `object` and `id`.
     Records(Vec<RecordRef>),
     /// All prior values: the rollback window is over.
     PriorValues,
@@ -367,8 +389,10 @@ pub enum Erase {
 ///   names both. A file of something else, or a newer format, is a `Storage` error that says so.
 /// - `commit` applies all changes or none, in order, and returns after they are durable. It is `Fenced` if a newer lease of
 ///   the unit was given out; nothing is applied then.
+/// - Changes to rows do not depend on changes of other kinds in the same commit.
 /// - Settling a row twice with the same outcome changes nothing. Intents survive a crash.
-/// - Two handles on one ledger agree; a reader does not wait for a writer.
+/// - Two handles on one ledger agree; a reader does not wait for a writer and never sees half a commit.
+/// - A key of another migration, or any call before the first `open`, is a `State` error.
 ///
 /// # Errors
 /// `Busy` with [`Error::until`](crate::Error::until) from `lease` while another owner's lease is running; `Fenced` from `commit`
@@ -393,11 +417,26 @@ pub trait IdLedger: Debug + Send + Sync + 'static {
     /// The rows of these keys, in order.
     async fn rows(&self, keys: &[LedgerKey]) -> Result<Vec<Option<Row>>>;
 
-    /// What the selection fits, in key order, `limit` entries after `after`.
+    /// What the selection fits, in key order, `limit` entries after `after`, which is the [`Page::next`] of the same selection.
     async fn select(&self, select: &Select, after: Option<&Cursor>, limit: usize) -> Result<Page<Entry>>;
 
     /// Erases for privacy's sake and says how many entries went. The audit chain stays whole.
     async fn erase(&self, scope: &Erase) -> Result<u64>;
+}
+
+/// The moment a lease ends that begins now.
+fn lease_end(now: DateTime<Utc>, ttl: Duration) -> Result<DateTime<Utc>> {
+    let ttl = chrono::Duration::from_std(ttl).ok();
+    ttl.and_then(|ttl| now.checked_add_signed(ttl)).ok_or_else(|| Error::input("ledger.lease", "the lease is too long"))
+}
+
+/// Another owner's lease is running.
+fn busy(unit: &UnitKey, now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
+    let wait = Retry::After((until - now).to_std().unwrap_or_default());
+    Error::new(ErrorKind::Busy, "ledger.lease", "another worker holds the unit", wait)
+        .with_until(until)
+        .with_context("unit", unit)
+        .with_context("until", until)
 }
 
 /// Probe fields as pairs, so that their order survives formats that sort maps.

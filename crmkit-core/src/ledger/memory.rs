@@ -1,0 +1,335 @@
+//! A ledger in memory: for tests, rehearsals and programs that start over when they stop.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    ops::Bound::{Excluded, Included, Unbounded},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{
+    audit::{ChainHead, content_of},
+    cursor::{after_count, after_number, after_row, after_unit, count_key, fetch, page_of},
+    erase::names_one,
+    transition::{Kept, check, check_binding, check_migration, fenced, merge_prior, unbound},
+};
+use crate::{
+    AuditLine, Binding, Change, Clock, Count, Cursor, Entry, Erase, Fact, IdLedger, Lease, LedgerKey, MappingId,
+    MigrationId, Page, Part, PriorValues, Result, Row, Select, UnitKey, UnitState, UnitStatus,
+};
+
+/// A ledger in memory. Clones share it, so it outlives whatever a test drops.
+///
+/// ```
+/// # #[cfg(feature = "tokio")]
+/// # async fn example() -> crmkit_core::Result<()> {
+/// use std::{sync::Arc, time::Duration};
+/// use crmkit_core::{Binding, IdLedger, MemoryLedger, SystemClock, UnitKey};
+///
+/// let ledger = MemoryLedger::new(Arc::new(SystemClock));
+/// let binding = Binding {
+///     migration: "acme".into(),
+///     tenant: "acme".into(),
+///     source: "export".into(),
+///     destination: "account 1".into(),
+/// };
+/// ledger.open(&binding).await?;
+/// let lease = ledger.lease(&UnitKey::control(&binding.migration), "worker 1", Duration::from_secs(60)).await?;
+/// assert_eq!(lease.epoch, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct MemoryLedger {
+    store: Arc<Mutex<Store>>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
+struct Store {
+    binding: Option<Binding>,
+    leases: BTreeMap<UnitKey, Held>,
+    units: BTreeMap<UnitKey, UnitState>,
+    rows: BTreeMap<LedgerKey, Kept>,
+    /// Rows with an open intent, by unit.
+    intents: BTreeSet<(UnitKey, LedgerKey)>,
+    prior: BTreeMap<(LedgerKey, u32), PriorValues>,
+    facts: BTreeMap<(String, String), Fact>,
+    audit: Vec<AuditLine>,
+}
+
+struct Held {
+    owner: String,
+    epoch: u64,
+    until: DateTime<Utc>,
+}
+
+impl MemoryLedger {
+    /// An empty ledger; leases end by this clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { store: Arc::default(), clock }
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().expect("no holder of the lock panics")
+    }
+
+    /// The moment a lease ends that begins now.
+    fn end(&self, ttl: Duration) -> Result<DateTime<Utc>> {
+        super::lease_end(self.clock.now(), ttl)
+    }
+}
+
+impl fmt::Debug for MemoryLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let store = self.store();
+        f.debug_struct("MemoryLedger").field("binding", &store.binding).field("rows", &store.rows.len()).finish()
+    }
+}
+
+#[async_trait]
+impl IdLedger for MemoryLedger {
+    async fn open(&self, binding: &Binding) -> Result<()> {
+        check_binding(self.store().binding.get_or_insert_with(|| binding.clone()), binding)
+    }
+
+    async fn lease(&self, unit: &UnitKey, owner: &str, ttl: Duration) -> Result<Lease> {
+        let (now, until) = (self.clock.now(), self.end(ttl)?);
+        let mut store = self.store();
+        check_migration(&unit.migration, store.migration()?)?;
+        let epoch = match store.leases.get(unit) {
+            Some(held) if held.owner != owner && held.until > now => return Err(super::busy(unit, now, held.until)),
+            held => held.map_or(1, |held| held.epoch + 1),
+        };
+        store.leases.insert(unit.clone(), Held { owner: owner.to_owned(), epoch, until });
+        Ok(Lease { unit: unit.clone(), epoch, until })
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Lease> {
+        let until = self.end(ttl)?;
+        let mut store = self.store();
+        match store.leases.get_mut(&lease.unit) {
+            Some(held) if held.epoch == lease.epoch => held.until = until,
+            _ => return Err(fenced("ledger.renew", &lease.unit)),
+        }
+        Ok(Lease { until, ..lease.clone() })
+    }
+
+    async fn commit(&self, lease: &Lease, changes: &[Change]) -> Result<()> {
+        let mut store = self.store();
+        check(changes, store.migration()?)?;
+        if store.leases.get(&lease.unit).is_none_or(|held| held.epoch != lease.epoch) {
+            return Err(fenced("ledger.commit", &lease.unit));
+        }
+        let rows = store.changed_rows(changes)?;
+        store.apply(rows, changes);
+        Ok(())
+    }
+
+    async fn rows(&self, keys: &[LedgerKey]) -> Result<Vec<Option<Row>>> {
+        let store = self.store();
+        let migration = store.migration()?;
+        keys.iter()
+            .map(|key| {
+                check_migration(&key.migration, migration)?;
+                Ok(store.rows.get(key).map(|kept| kept.row.clone()))
+            })
+            .collect()
+    }
+
+    async fn select(&self, select: &Select, after: Option<&Cursor>, limit: usize) -> Result<Page<Entry>> {
+        let store = self.store();
+        let entries = store.select(select, after, fetch(limit)?)?;
+        Ok(page_of(entries, limit))
+    }
+
+    async fn erase(&self, scope: &Erase) -> Result<u64> {
+        Ok(self.store().erase(scope))
+    }
+}
+
+impl Store {
+    fn migration(&self) -> Result<&MigrationId> {
+        self.binding.as_ref().map(|binding| &binding.migration).ok_or_else(unbound)
+    }
+
+    /// What the changes make of the rows they touch, beside the store: any of them may be refused.
+    fn changed_rows(&self, changes: &[Change]) -> Result<BTreeMap<LedgerKey, Option<Kept>>> {
+        let mut changed: BTreeMap<LedgerKey, Option<Kept>> = BTreeMap::new();
+        for change in changes {
+            let key = match change {
+                Change::Intend(row) | Change::Settle(row) => &row.key,
+                Change::Free(key) => key,
+                _ => continue,
+            };
+            let old = changed.get(key).map_or_else(|| self.rows.get(key), Option::as_ref);
+            let new = match change {
+                Change::Intend(row) => Some(Kept::intend(old, row.clone())),
+                Change::Settle(row) => Some(Kept::settle(old, row.clone())?),
+                _ => old.cloned().and_then(Kept::free),
+            };
+            changed.insert(key.clone(), new);
+        }
+        Ok(changed)
+    }
+
+    fn apply(&mut self, rows: BTreeMap<LedgerKey, Option<Kept>>, changes: &[Change]) {
+        for (key, kept) in rows {
+            if let Some(old) = self.rows.remove(&key) {
+                self.intents.remove(&(old.row.unit, key.clone()));
+            }
+            if let Some(kept) = kept {
+                if kept.row.intent.is_some() {
+                    self.intents.insert((kept.row.unit.clone(), key.clone()));
+                }
+                self.rows.insert(key, kept);
+            }
+        }
+        for change in changes {
+            match change {
+                Change::Intend(_) | Change::Settle(_) | Change::Free(_) => {}
+                Change::Unit(unit) => {
+                    self.units.insert(unit.key.clone(), unit.clone());
+                }
+                Change::Prior(prior) => {
+                    let key = (prior.key.clone(), prior.pass);
+                    let merged = merge_prior(self.prior.remove(&key), prior.clone());
+                    self.prior.insert(key, merged);
+                }
+                Change::Fact(fact) => {
+                    self.facts.insert((fact.kind.clone(), fact.key.clone()), fact.clone());
+                }
+                Change::Forget { kind, key } => {
+                    self.facts.remove(&(kind.clone(), key.clone()));
+                }
+                Change::Audit(entry) => {
+                    let head = self.audit.last().map_or_else(ChainHead::default, ChainHead::from);
+                    let head = head.then(content_of(entry).as_bytes());
+                    self.audit.push(AuditLine { sequence: head.sequence, entry: entry.clone(), chain: head.chain });
+                }
+            }
+        }
+    }
+
+    fn select(&self, select: &Select, after: Option<&Cursor>, most: usize) -> Result<Vec<Entry>> {
+        let migration = self.migration()?;
+        Ok(match select {
+            Select::OpenIntents(unit) => {
+                check_migration(&unit.migration, migration)?;
+                let after = after_row(after, migration)?;
+                let open =
+                    self.intents.iter().filter(|(of, key)| of == unit && after.as_ref().is_none_or(|it| key > it));
+                open.take(most)
+                    .filter_map(|(_, key)| self.rows.get(key))
+                    .map(|kept| Entry::Row(kept.row.clone()))
+                    .collect()
+            }
+            Select::Rows { mapping, pass, states } => {
+                let after = after_row(after, migration)?;
+                let from = after.map_or_else(|| Included(first_of(migration, mapping)), Excluded);
+                let all = self.rows.range((from, Unbounded)).map(|(_, kept)| &kept.row);
+                let fits = |row: &&Row| {
+                    pass.is_none_or(|pass| row.unit.pass == pass) && (states.is_empty() || states.contains(&row.state))
+                };
+                let wanted = all.take_while(|row| row.key.mapping == *mapping).filter(fits);
+                wanted.take(most).cloned().map(Entry::Row).collect()
+            }
+            Select::ByDestination(records) => {
+                self.rows_that(after, most, |row| row.destination.as_ref().is_some_and(|to| records.contains(to)))?
+            }
+            Select::LinkingTo(records) => {
+                self.rows_that(after, most, |row| row.links.iter().any(|to| records.contains(to)))?
+            }
+            Select::OpenUnits(pass) => {
+                self.units_that(after, most, |unit| unit.key.pass == *pass && unit.status != UnitStatus::Done)?
+            }
+            Select::Units(pass) => self.units_that(after, most, |unit| unit.key.pass == *pass)?,
+            Select::Facts(kind) => self.facts_that(kind, after, most, |_| true),
+            Select::FactsAt(kind, keys) => self.facts_that(kind, after, most, |fact| keys.contains(&fact.key)),
+            Select::Prior(key) => {
+                check_migration(&key.migration, migration)?;
+                let after = after_number(after)?;
+                let all = self.prior.range((key.clone(), 0)..=(key.clone(), u32::MAX)).map(|(_, prior)| prior);
+                let wanted = all.filter(|prior| after.is_none_or(|after| u64::from(prior.pass) > after));
+                wanted.take(most).cloned().map(Entry::Prior).collect()
+            }
+            Select::Audit => {
+                let after = after_number(after)?.unwrap_or(0);
+                let lines = self.audit.iter().skip(usize::try_from(after).unwrap_or(usize::MAX));
+                lines.take(most).cloned().map(Entry::Audit).collect()
+            }
+            Select::Counts { pass } => {
+                let after = after_count(after)?;
+                let counts = self.counts(*pass).into_iter();
+                let wanted = counts.filter(|count| after.as_ref().is_none_or(|after| count_key(count) > *after));
+                wanted.take(most).map(Entry::Count).collect()
+            }
+        })
+    }
+
+    fn rows_that(&self, after: Option<&Cursor>, most: usize, fits: impl Fn(&Row) -> bool) -> Result<Vec<Entry>> {
+        let after = after_row(after, self.migration()?)?;
+        let from = after.as_ref().map_or(Unbounded, Excluded);
+        let rows = self.rows.range::<LedgerKey, _>((from, Unbounded)).map(|(_, kept)| &kept.row);
+        Ok(rows.filter(|row| fits(row)).take(most).cloned().map(Entry::Row).collect())
+    }
+
+    fn units_that(&self, after: Option<&Cursor>, most: usize, fits: impl Fn(&UnitState) -> bool) -> Result<Vec<Entry>> {
+        let after = after_unit(after, self.migration()?)?;
+        let from = after.as_ref().map_or(Unbounded, Excluded);
+        let units = self.units.range::<UnitKey, _>((from, Unbounded)).map(|(_, unit)| unit);
+        Ok(units.filter(|unit| fits(unit)).take(most).cloned().map(Entry::Unit).collect())
+    }
+
+    fn facts_that(&self, kind: &str, after: Option<&Cursor>, most: usize, fits: impl Fn(&Fact) -> bool) -> Vec<Entry> {
+        let from = after.map_or_else(
+            || Included((kind.to_owned(), String::new())),
+            |after| Excluded((kind.to_owned(), after.0.clone())),
+        );
+        let facts = self.facts.range((from, Unbounded)).map(|(_, fact)| fact).take_while(|fact| fact.kind == kind);
+        facts.filter(|fact| fits(fact)).take(most).cloned().map(Entry::Fact).collect()
+    }
+
+    fn counts(&self, pass: Option<u32>) -> Vec<Count> {
+        let mut counts = BTreeMap::new();
+        for row in self.rows.values().map(|kept| &kept.row) {
+            if pass.is_none_or(|pass| row.unit.pass == pass) {
+                let key = (row.key.mapping.clone(), row.key.part.clone(), row.state, row.uncertain);
+                *counts.entry(key).or_insert(0) += 1;
+            }
+        }
+        let count = |((mapping, part, state, uncertain), rows)| Count { mapping, part, state, uncertain, rows };
+        counts.into_iter().map(count).collect()
+    }
+
+    fn erase(&mut self, scope: &Erase) -> u64 {
+        let before = self.rows.len() + self.prior.len() + self.facts.len();
+        match scope {
+            Erase::PriorValues => self.prior.clear(),
+            Erase::Records(records) => {
+                let named =
+                    |key: &LedgerKey| records.iter().any(|record| record.object == key.object && record.id == key.id);
+                self.rows.retain(|key, _| !named(key));
+                self.intents.retain(|(_, key)| !named(key));
+                self.prior.retain(|(key, _), _| !named(key));
+                self.facts.retain(|_, fact| !names_one(fact, records));
+                for kept in self.rows.values_mut() {
+                    for row in std::iter::once(&mut kept.row).chain(kept.settled.as_deref_mut()) {
+                        row.waits_for.take_if(|record| records.contains(record));
+                    }
+                }
+            }
+        }
+        (before - self.rows.len() - self.prior.len() - self.facts.len()) as u64
+    }
+}
+
+/// Before every row of the mapping.
+fn first_of(migration: &MigrationId, mapping: &MappingId) -> LedgerKey {
+    let (object, id, part) = ("".into(), "".into(), Part::main());
+    LedgerKey { migration: migration.clone(), mapping: mapping.clone(), object, id, part }
+}

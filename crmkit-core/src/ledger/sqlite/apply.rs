@@ -1,0 +1,401 @@
+//! Applies the changes of a commit within the writer's transaction.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use super::{
+    file::OrFailed,
+    row::{COLUMNS, Encoded, decode, json, links_of, parsed, state_number, state_of, uncertain_number, uncertain_of},
+};
+use crate::{
+    Change, Error, Fact, LedgerKey, MappingId, MigrationId, Part, PriorValues, RecordRef, Result, Row, RowState,
+    Uncertain, UnitKey, UnitState, UnitStatus,
+    ledger::{
+        audit::{ChainHead, content_of},
+        transition::{Kept, another_destination, merge_prior, takes_another},
+    },
+};
+
+/// The changes of a commit, encoded where they were made so that the writer's thread only writes.
+pub(super) struct Batch {
+    /// In key order, changes of one key in the order they came: neighbours share a page of the file.
+    rows: Vec<RowStep>,
+    others: Vec<Step>,
+}
+
+enum RowStep {
+    Intend(Encoded),
+    Settle(Encoded),
+    Free(LedgerKey),
+}
+
+enum Step {
+    Unit { key: UnitKey, page: i64, done: bool, state: String },
+    Prior(PriorValues),
+    Fact { kind: String, key: String, value: String },
+    Forget { kind: String, key: String },
+    Audit(String),
+}
+
+impl RowStep {
+    fn key(&self) -> &LedgerKey {
+        match self {
+            Self::Intend(row) | Self::Settle(row) => &row.key,
+            Self::Free(key) => key,
+        }
+    }
+}
+
+impl Batch {
+    pub(super) fn of(changes: &[Change]) -> Result<Self> {
+        let mut batch = Self { rows: Vec::with_capacity(changes.len()), others: Vec::new() };
+        for change in changes {
+            match change {
+                Change::Intend(row) => batch.rows.push(RowStep::Intend(encoded(row)?)),
+                Change::Settle(row) => {
+                    let closed = Encoded { intent: None, ..encoded(row)? };
+                    batch.rows.push(RowStep::Settle(closed));
+                }
+                Change::Free(key) => batch.rows.push(RowStep::Free(key.clone())),
+                Change::Unit(unit) => batch.others.push(Step::Unit {
+                    key: unit.key.clone(),
+                    page: page_number(&unit.key)?,
+                    done: unit.status == UnitStatus::Done,
+                    state: unit_json(unit),
+                }),
+                Change::Prior(prior) => batch.others.push(Step::Prior(prior.clone())),
+                Change::Fact(Fact { kind, key, value }) => {
+                    batch.others.push(Step::Fact { kind: kind.clone(), key: key.clone(), value: json(value) });
+                }
+                Change::Forget { kind, key } => {
+                    batch.others.push(Step::Forget { kind: kind.clone(), key: key.clone() });
+                }
+                Change::Audit(entry) => batch.others.push(Step::Audit(content_of(entry))),
+            }
+        }
+        batch.rows.sort_by(|a, b| a.key().cmp(b.key()));
+        Ok(batch)
+    }
+}
+
+fn encoded(row: &Row) -> Result<Encoded> {
+    page_number(&row.unit)?;
+    Ok(Encoded::of(row))
+}
+
+/// A unit's page as the file keeps it.
+pub(super) fn page_number(unit: &UnitKey) -> Result<i64> {
+    i64::try_from(unit.page).map_err(|_| Error::input("ledger.key", "the unit's page number is too large"))
+}
+
+fn unit_json(unit: &UnitState) -> String {
+    json(&(&unit.cursor, &unit.status, &unit.counts))
+}
+
+/// Applies a batch; the chain's head moves with it.
+pub(super) fn apply(
+    connection: &Connection,
+    migration: &MigrationId,
+    head: &mut ChainHead,
+    batch: &Batch,
+) -> Result<()> {
+    let mut table = RowTable::new(connection, migration).or_failed("ledger.commit")?;
+    for step in &batch.rows {
+        let allowed = match step {
+            RowStep::Intend(row) => table.intend(row).map(|()| true),
+            RowStep::Settle(row) => table.settle(row),
+            RowStep::Free(key) => table.free(key).map(|()| true),
+        };
+        if !allowed.or_failed("ledger.commit")? {
+            return Err(another_destination(step.key()));
+        }
+    }
+    table.finish().and_then(|()| apply_others(connection, head, &batch.others)).or_failed("ledger.commit")
+}
+
+fn apply_others(connection: &Connection, head: &mut ChainHead, steps: &[Step]) -> rusqlite::Result<()> {
+    let mut audit = connection.prepare_cached("INSERT INTO audit (sequence, content, chain) VALUES (?1, ?2, ?3)")?;
+    for step in steps {
+        match step {
+            Step::Audit(content) => {
+                *head = head.then(content.as_bytes());
+                audit.execute(params![head.sequence as i64, content, head.chain.as_bytes()])?;
+            }
+            Step::Unit { key, page, done, state } => {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO units (pass, phase, mapping, page, done, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                         ON CONFLICT DO UPDATE SET done = excluded.done, state = excluded.state",
+                    )?
+                    .execute(params![key.pass, key.phase, key.mapping.as_str(), page, done, state])?;
+            }
+            Step::Prior(prior) => keep_prior(connection, prior)?,
+            Step::Fact { kind, key, value } => {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO facts (kind, key, value) VALUES (?1, ?2, ?3)
+                         ON CONFLICT DO UPDATE SET value = excluded.value",
+                    )?
+                    .execute([kind, key, value])?;
+            }
+            Step::Forget { kind, key } => {
+                connection.prepare_cached("DELETE FROM facts WHERE kind = ?1 AND key = ?2")?.execute([kind, key])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn keep_prior(connection: &Connection, prior: &PriorValues) -> rusqlite::Result<()> {
+    let LedgerKey { mapping, object, id, part, .. } = &prior.key;
+    let key = params![mapping.as_str(), object.as_str(), id.as_str(), part.as_str(), prior.pass];
+    let old = connection
+        .prepare_cached(
+            "SELECT content FROM prior WHERE mapping = ?1 AND object = ?2 AND id = ?3 AND part = ?4 AND pass = ?5",
+        )?
+        .query_row(key, |row| parsed_prior(row, 0, &prior.key, prior.pass))
+        .optional()?;
+    let merged = merge_prior(old, prior.clone());
+    let content = json(&(&merged.destination, merged.fields.iter().collect::<Vec<_>>()));
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO prior (mapping, object, id, part, pass, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![mapping.as_str(), object.as_str(), id.as_str(), part.as_str(), prior.pass, content])?;
+    Ok(())
+}
+
+/// The prior values in a column.
+pub(super) fn parsed_prior(
+    row: &rusqlite::Row<'_>,
+    column: usize,
+    key: &LedgerKey,
+    pass: u32,
+) -> rusqlite::Result<PriorValues> {
+    let (destination, fields): (RecordRef, Vec<(crate::FieldName, crate::Value)>) =
+        parsed(column, row.get_ref(column)?.as_str()?)?;
+    Ok(PriorValues { key: key.clone(), pass, destination, fields: fields.into_iter().collect() })
+}
+
+/// The table of rows, with what is kept beside it: links and counts.
+pub(super) struct RowTable<'c> {
+    migration: &'c MigrationId,
+    connection: &'c Connection,
+    find: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+    update: CachedStatement<'c>,
+    link: CachedStatement<'c>,
+    unlink: CachedStatement<'c>,
+    tally: Vec<(Place, i64)>,
+}
+
+/// What rows are counted by.
+#[derive(Clone, PartialEq)]
+struct Place {
+    mapping: MappingId,
+    part: Part,
+    state: RowState,
+    uncertain: Option<Uncertain>,
+    pass: u32,
+}
+
+/// What has to be known of a row before it is overwritten.
+struct Old {
+    state: RowState,
+    destination: Option<RecordRef>,
+    pass: u32,
+    uncertain: Option<Uncertain>,
+    open: bool,
+    links: Option<String>,
+    settled: Option<String>,
+}
+
+impl<'c> RowTable<'c> {
+    pub(super) fn new(connection: &'c Connection, migration: &'c MigrationId) -> rusqlite::Result<Self> {
+        Ok(Self {
+            migration,
+            connection,
+            find: connection.prepare_cached(
+                "SELECT state, to_object, to_id, pass, uncertain, intent IS NOT NULL, links, settled FROM entries
+                 WHERE mapping = ?1 AND object = ?2 AND id = ?3 AND part = ?4",
+            )?,
+            insert: connection.prepare_cached(
+                "INSERT INTO entries (mapping, object, id, part, state, to_object, to_id, hash, seal, pass, phase, unit,
+                     page, uncertain, intent, links, rest, settled)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+            )?,
+            update: connection.prepare_cached(
+                "UPDATE entries SET state = ?5, to_object = ?6, to_id = ?7, hash = ?8, seal = ?9, pass = ?10,
+                     phase = ?11, unit = ?12, page = ?13, uncertain = ?14, intent = ?15, links = ?16, rest = ?17,
+                     settled = ?18
+                 WHERE mapping = ?1 AND object = ?2 AND id = ?3 AND part = ?4",
+            )?,
+            link: connection.prepare_cached(
+                "INSERT OR IGNORE INTO links (to_object, to_id, mapping, object, id, part)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?,
+            unlink: connection.prepare_cached(
+                "DELETE FROM links WHERE to_object = ?1 AND to_id = ?2
+                     AND mapping = ?3 AND object = ?4 AND id = ?5 AND part = ?6",
+            )?,
+            tally: Vec::new(),
+        })
+    }
+
+    fn intend(&mut self, row: &Encoded) -> rusqlite::Result<()> {
+        let old = self.find(&row.key)?;
+        let settled = match &old {
+            Some(old) if old.settled.is_some() => old.settled.clone(),
+            Some(old) if !old.open => self.read(&row.key)?.map(|kept| json(&kept.row)),
+            _ => None,
+        };
+        self.write(old.as_ref(), row, settled.as_deref())
+    }
+
+    /// Says no to another destination record than the one settled with.
+    fn settle(&mut self, row: &Encoded) -> rusqlite::Result<bool> {
+        let old = self.find(&row.key)?;
+        let new = row.destination.as_ref();
+        let refused = match &old {
+            Some(Old { settled: Some(settled), .. }) => {
+                let last: Row = parsed(7, settled)?;
+                takes_another(Some((last.state, last.destination.as_ref())), new)
+            }
+            Some(old) if old.state != RowState::Intended => {
+                takes_another(Some((old.state, old.destination.as_ref())), new)
+            }
+            _ => false,
+        };
+        if !refused {
+            self.write(old.as_ref(), row, None)?;
+        }
+        Ok(!refused)
+    }
+
+    fn free(&mut self, key: &LedgerKey) -> rusqlite::Result<()> {
+        let Some(kept) = self.read(key)? else { return Ok(()) };
+        match kept.free() {
+            Some(kept) => {
+                let old = self.find(key)?;
+                self.write(old.as_ref(), &Encoded::of(&kept.row), None)
+            }
+            None => self.remove(key),
+        }
+    }
+
+    /// Forgets a row.
+    pub(super) fn remove(&mut self, key: &LedgerKey) -> rusqlite::Result<()> {
+        let Some(old) = self.find(key)? else { return Ok(()) };
+        self.count(key, old.state, old.uncertain, old.pass, -1);
+        self.relink(key, old.links.as_deref(), None)?;
+        self.connection
+            .prepare_cached("DELETE FROM entries WHERE mapping = ?1 AND object = ?2 AND id = ?3 AND part = ?4")?
+            .execute(key_of(key))?;
+        Ok(())
+    }
+
+    fn find(&mut self, key: &LedgerKey) -> rusqlite::Result<Option<Old>> {
+        let mut rows = self.find.query(key_of(key))?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let destination = match (row.get_ref(1)?.as_str_or_null()?, row.get_ref(2)?.as_str_or_null()?) {
+            (Some(object), Some(id)) => Some(RecordRef::new(object, id)),
+            _ => None,
+        };
+        Ok(Some(Old {
+            state: state_of(row, 0)?,
+            destination,
+            pass: row.get(3)?,
+            uncertain: uncertain_of(row, 4)?,
+            open: row.get(5)?,
+            links: row.get(6)?,
+            settled: row.get(7)?,
+        }))
+    }
+
+    /// The whole row.
+    fn read(&self, key: &LedgerKey) -> rusqlite::Result<Option<Kept>> {
+        let sql = format!(
+            "SELECT {COLUMNS}, e.settled FROM entries e
+             WHERE e.mapping = ?1 AND e.object = ?2 AND e.id = ?3 AND e.part = ?4"
+        );
+        self.connection
+            .prepare_cached(&sql)?
+            .query_row(key_of(key), |row| {
+                let settled = row.get_ref(17)?.as_str_or_null()?.map(|text| parsed(17, text)).transpose()?;
+                Ok(Kept { row: decode(row, self.migration)?, settled: settled.map(Box::new) })
+            })
+            .optional()
+    }
+
+    fn write(&mut self, old: Option<&Old>, new: &Encoded, settled: Option<&str>) -> rusqlite::Result<()> {
+        let key = &new.key;
+        let statement = if old.is_some() { &mut self.update } else { &mut self.insert };
+        statement.execute(params![
+            key.mapping.as_str(),
+            key.object.as_str(),
+            key.id.as_str(),
+            key.part.as_str(),
+            state_number(new.state),
+            new.destination.as_ref().map(|to| to.object.as_str()),
+            new.destination.as_ref().map(|to| to.id.as_str()),
+            new.hash.as_ref().map(|hash| hash.as_bytes()),
+            new.seal.as_ref().map(|seal| seal.as_bytes()),
+            new.unit.pass,
+            new.unit.phase,
+            new.unit_mapping(),
+            new.unit.page as i64,
+            new.uncertain.map(uncertain_number),
+            new.intent,
+            new.links,
+            new.rest,
+            settled,
+        ])?;
+        if let Some(old) = old {
+            self.count(key, old.state, old.uncertain, old.pass, -1);
+        }
+        self.count(key, new.state, new.uncertain, new.unit.pass, 1);
+        let old_links = old.and_then(|old| old.links.as_deref());
+        self.relink(key, old_links, new.links.as_deref())
+    }
+
+    fn relink(&mut self, key: &LedgerKey, old: Option<&str>, new: Option<&str>) -> rusqlite::Result<()> {
+        if old == new {
+            return Ok(());
+        }
+        let LedgerKey { mapping, object, id, part, .. } = key;
+        for (statement, links) in [(&mut self.unlink, old), (&mut self.link, new)] {
+            let links = links_of(links).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(6, rusqlite::types::Type::Text, Box::new(error))
+            })?;
+            for to in links {
+                let to = (to.object.as_str(), to.id.as_str());
+                statement.execute((to.0, to.1, mapping.as_str(), object.as_str(), id.as_str(), part.as_str()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, key: &LedgerKey, state: RowState, uncertain: Option<Uncertain>, pass: u32, by: i64) {
+        let place = Place { mapping: key.mapping.clone(), part: key.part.clone(), state, uncertain, pass };
+        match self.tally.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, sum)) => *sum += by,
+            None => self.tally.push((place, by)),
+        }
+    }
+
+    /// Writes the counts. Nothing but this keeps them right.
+    pub(super) fn finish(self) -> rusqlite::Result<()> {
+        let mut add = self.connection.prepare_cached(
+            "INSERT INTO counts (mapping, part, state, uncertain, pass, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET entries = entries + excluded.entries",
+        )?;
+        for (Place { mapping, part, state, uncertain, pass }, by) in self.tally.iter().filter(|(_, by)| *by != 0) {
+            let uncertain = uncertain.map_or(-1, uncertain_number);
+            add.execute(params![mapping.as_str(), part.as_str(), state_number(*state), uncertain, pass, by])?;
+        }
+        Ok(())
+    }
+}
+
+fn key_of(key: &LedgerKey) -> (&str, &str, &str, &str) {
+    (key.mapping.as_str(), key.object.as_str(), key.id.as_str(), key.part.as_str())
+}

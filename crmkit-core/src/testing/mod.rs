@@ -1,0 +1,1 @@
+//! Mocks, clocks and conformance suites for tests of connectors, ledgers and hosts.
