@@ -4,16 +4,22 @@ mod ability;
 mod budget;
 mod clock;
 mod coerce;
+mod compare;
 mod concept;
 mod credentials;
 mod destination;
 mod digest;
+mod engine;
 mod error;
 mod file;
 mod ledger;
+mod mapping;
+mod migration;
 mod name;
+mod owner;
 mod page;
 mod plan;
+mod prepared;
 mod problem;
 mod record;
 mod schema;
@@ -32,6 +38,7 @@ pub use clock::Clock;
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
 pub use coerce::{can_coerce, coerce, label_options};
+pub use compare::{same_value, visible_text};
 pub use concept::{FieldConcept, ObjectConcept};
 pub use credentials::{Credentials, FixedToken};
 pub use destination::{
@@ -39,6 +46,10 @@ pub use destination::{
     Provisioner, Reader, Remover, SchemaItem, SharedDestination, Stored, User, WriteBatch, Written,
 };
 pub use digest::Digest;
+pub use engine::{
+    Action, ComparedField, ComparedRecord, Core, EngineSettings, Event, Kept, Mismatch, Outcome, PassKind, PassRecord, Phase, RunState,
+    Task, execute_unit, load_state, next_action, run_pass,
+};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use file::{Chunk, FileSink, FileSource, FileStream};
 #[cfg(feature = "sqlite")]
@@ -48,13 +59,20 @@ pub use ledger::{
     IntendedOperation, Intent, Lease, LedgerKey, MemoryLedger, PriorValues, Row, RowState, Select, Uncertain,
     sum_by_mapping, verify_chain,
 };
+pub use mapping::{CompiledMapping, CompiledPlan, Draft, DraftLink, Selection};
+pub use migration::{
+    Approval, HeldReason, Migration, MigrationBuilder, ObjectCount, Observed, Preparation, Reconciliation, RollbackPreview,
+    RollbackReport, RunReport, SampleDiff, Status, UncertainCount, VerifiedCount,
+};
 pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};
+pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
 pub use plan::{
     Badge, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan, PipelinePlan, Plan, PlanEnd,
     Predicate, Question, SamplePlan, StagePlan, TransformCall,
 };
+pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};
 pub use record::{Doubt, Record, Reject};
 pub use schema::{FieldSchema, FieldType, LinkCarrier, ObjectSchema, OptionSchema, Schema};

@@ -202,15 +202,13 @@ impl CompiledMapping {
                 .ok_or_else(|| problem("unknown_field", format!("{} has no field {}", mapping.to, line.to)))?
                 .clone();
             to.options = planned_options(&to, &mapping.to, plan, prepared);
-            let transforms = line
-                .transforms
-                .iter()
-                .map(|call| match transforms.build(&call.name, &call.arguments, &line.from) {
-                    Some(Ok(transform)) => Ok(transform),
-                    Some(Err(error)) => Err(problem("bad_arguments", format!("{}: {}", call.name, error.message))),
-                    None => Err(problem("unknown_transform", format!("there is no transform {}", call.name))),
-                })
-                .collect::<Result<Vec<_>, _>>()?;
+            let transforms = transforms.build_all(&line.transforms, &line.from).map_err(|error| {
+                let name = &line.transforms[error.index].name;
+                match error.error {
+                    Some(error) => problem("bad_arguments", format!("{name}: {}", error.message)),
+                    None => problem("unknown_transform", format!("there is no transform {name}")),
+                }
+            })?;
             let kind = match (&line.link, &to.ty) {
                 (Some(target), _) => {
                     LineKind::Link { target: target.clone(), deferred: deferred.contains(&line.id) || to.carrier.is_some() }

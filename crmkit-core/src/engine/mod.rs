@@ -30,10 +30,13 @@ pub use event::Event;
 pub(crate) use event::EventBus;
 pub use execute::execute_unit;
 pub(crate) use execute::LeaseGuard;
-pub(crate) use facts::Facts;
+pub(crate) use facts::{Facts, keep};
 pub use pass::{PassKind, PassRecord, Phase, Task};
-pub(crate) use pass::{PassContext, describe_pass};
+pub(crate) use pass::{ALL, GATE, PassContext, describe_pass, pass_key, plan_error};
 pub use runner::{load_state, run_pass};
+pub use survey::Kept;
+pub(crate) use survey::kept_kind;
+pub use verify::{ComparedField, ComparedRecord, Mismatch};
 
 /// Everything a unit needs. One per migration and process; share it as an `Arc`.
 #[derive(Debug)]

@@ -168,7 +168,7 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
 /// The lines whose links are set in a later round.
 pub(crate) fn deferred_lines(plan: &Plan, destination: &Destination) -> Result<IndexSet<String>> {
     let phases = plan.phases(destination).map_err(|problem| plan_error(&[problem]))?;
-    Ok(phases.into_iter().filter(|phase| phase.task == PhaseTask::Link).flat_map(|phase| phase.lines).collect())
+    Ok(phases.into_iter().filter(|phase| phase.task == PhaseTask::Link).flat_map(|phase| phase.lines.into_values().flatten()).collect())
 }
 
 /// One error out of a plan's problems: the first in full, and how many more.

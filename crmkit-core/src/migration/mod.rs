@@ -10,14 +10,10 @@ use crate::{
 };
 
 mod approval;
-mod audit;
 mod counts;
 mod passes;
 mod prepare;
-mod profile;
-mod propose;
 mod reconcile;
-mod review;
 mod rollback;
 mod run;
 mod sample;
