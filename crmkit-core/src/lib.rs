@@ -47,8 +47,8 @@ pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};
 pub use page::{Cursor, Page, PageRequest};
 pub use plan::{
-    Badge, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan, PipelinePlan, Plan, PlanEnd,
-    Predicate, Question, SamplePlan, StagePlan, TransformCall,
+    Badge, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan, PhasePlan, PhaseTask,
+    PipelinePlan, Plan, PlanEnd, Predicate, Question, SamplePlan, StagePlan, TransformCall,
 };
 pub use problem::{Problem, Severity};
 pub use record::{Doubt, Record, Reject};
