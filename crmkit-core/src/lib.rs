@@ -69,8 +69,8 @@ pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, Re
 pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
 pub use plan::{
-    Badge, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan, PipelinePlan, Plan, PlanEnd,
-    Predicate, Question, SamplePlan, StagePlan, TransformCall,
+    Badge, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan, PhasePlan, PhaseTask,
+    PipelinePlan, Plan, PlanEnd, Predicate, Question, SamplePlan, StagePlan, TransformCall,
 };
 pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};

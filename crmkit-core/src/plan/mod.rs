@@ -6,8 +6,15 @@ use serde::{Deserialize, Serialize};
 use crate::{FieldName, FieldType, MappingId, ObjectName, RecordId};
 
 mod call;
+mod graph;
+mod shape;
+mod spans;
+pub(crate) mod suggest;
+mod toml;
+mod write;
 
 pub use call::TransformCall;
+pub use graph::{PhasePlan, PhaseTask};
 
 /// The map from one CRM to another, as a person confirms it.
 ///

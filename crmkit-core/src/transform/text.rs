@@ -385,7 +385,7 @@ mod tests {
             r#""trim""#, r#"{"case": "lower"}"#, r#"{"truncate": 3}"#, r#""text""#, r#""first""#,
         ])) {
             let once = run(call, &[Some(value)]).unwrap().0;
-            let twice = run(call, &[once.clone()]).unwrap();
+            let twice = run(call, std::slice::from_ref(&once)).unwrap();
             prop_assert_eq!(&twice.0, &once);
             prop_assert!(note_free(&twice.1));
         }

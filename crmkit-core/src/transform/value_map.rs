@@ -126,7 +126,7 @@ impl FieldTransform for ValueMap {
         let kept = (self.otherwise == Otherwise::Keep && self.default.is_none()).then(FieldType::text);
         let mut types: Vec<FieldType> = types.chain(kept).collect();
         types.dedup();
-        Ok(match (&inputs[..], &types[..]) {
+        Ok(match (inputs, &types[..]) {
             ([FieldType::Options], _) => FieldType::Options,
             (_, []) => FieldType::text(),
             (_, [one]) => one.clone(),
