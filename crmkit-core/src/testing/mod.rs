@@ -1,1 +1,6 @@
-//! Mocks, clocks and conformance suites for tests of connectors, ledgers and hosts.
+//! Clocks, mocks and conformance suites for tests of connectors, ledgers and hosts.
+
+mod clock;
+pub mod conformance;
+
+pub use clock::ManualClock;
