@@ -23,7 +23,9 @@ pub fn same_value(expected: &Value, stored: Option<&Value>) -> bool {
         }
         (Value::Text(a), Value::Text(b)) => a.trim() == b.trim(),
         (Value::Money(a), Value::Money(b)) => a.amount == b.amount && a.currency == b.currency,
-        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, Some(b))),
+        (Value::List(a), Value::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, Some(b)))
+        }
         (Value::Labelled(a), Value::Labelled(b)) => a.value == b.value && (a.label.is_none() || a.label == b.label),
         (a, b) => match (number(a), number(b)) {
             (Some(a), Some(b)) => a == b,
@@ -52,7 +54,10 @@ pub fn visible_text(html: &str) -> String {
         text.push_str(&rest[..at]);
         rest = &rest[at..];
         let opens_tag = rest[1..].starts_with(|next: char| next.is_ascii_alphabetic() || next == '/' || next == '!');
-        if rest.starts_with('<') && opens_tag && let Some(end) = rest.find('>') {
+        if rest.starts_with('<')
+            && opens_tag
+            && let Some(end) = rest.find('>')
+        {
             text.push(' ');
             rest = &rest[end + 1..];
         } else if let Some((decoded, length)) = entity(rest) {

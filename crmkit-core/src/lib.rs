@@ -47,8 +47,8 @@ pub use destination::{
 };
 pub use digest::Digest;
 pub use engine::{
-    Action, ComparedField, ComparedRecord, Core, EngineSettings, Event, Kept, Mismatch, Outcome, PassKind, PassRecord, Phase, RunState,
-    Task, execute_unit, load_state, next_action, run_pass,
+    Action, ComparedField, ComparedRecord, Core, EngineSettings, Event, Kept, Mismatch, Outcome, PassKind, PassRecord,
+    Phase, RunState, Task, execute_unit, load_state, next_action, run_pass,
 };
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use file::{Chunk, FileSink, FileSource, FileStream};
@@ -61,8 +61,8 @@ pub use ledger::{
 };
 pub use mapping::{CompiledMapping, CompiledPlan, Draft, DraftLink, Selection};
 pub use migration::{
-    Approval, HeldReason, Migration, MigrationBuilder, ObjectCount, Observed, Preparation, Reconciliation, RollbackPreview,
-    RollbackReport, RunReport, SampleDiff, Status, UncertainCount, VerifiedCount,
+    Approval, HeldReason, Migration, MigrationBuilder, ObjectCount, Observed, Preparation, Reconciliation,
+    RollbackPreview, RollbackReport, RunReport, SampleDiff, Status, UncertainCount, VerifiedCount,
 };
 pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};

@@ -6,8 +6,8 @@ use indexmap::{IndexMap, IndexSet};
 
 use crate::{
     Abilities, Destination, FieldConcept, FieldContext, FieldName, FieldSchema, FieldTransform, FieldType, Fields,
-    LinkCarrier, Mapping, MappingId, MatchRule, ObjectName, OptionSchema, Overwrite, Plan, Predicate, Prepared, Problem,
-    Record, RecordId, RecordRef, Recovery, Severity, TransformSettings, Transforms, Value, coerce::coerce,
+    LinkCarrier, Mapping, MappingId, MatchRule, ObjectName, OptionSchema, Overwrite, Plan, Predicate, Prepared,
+    Problem, Record, RecordId, RecordRef, Recovery, Severity, TransformSettings, Transforms, Value, coerce::coerce,
 };
 
 /// A plan compiled against both schemas and what `prepare` made.
@@ -181,19 +181,20 @@ impl CompiledMapping {
             .get(&mapping.to)
             .ok_or_else(|| problem("unknown_object", format!("nothing can be written to {}", mapping.to)))?
             .clone();
-        let marker = match &abilities.recovery {
-            Recovery::MarkerField { label } => Some(prepared.marker(&mapping.to, label).ok_or_else(|| {
-                problem("not_prepared", format!("the marker field of {} is not there", mapping.to))
-            })?),
-            Recovery::ClientId { field } => Some(field.clone()),
-            Recovery::Witness { .. } | Recovery::Nothing => None,
-        };
+        let marker =
+            match &abilities.recovery {
+                Recovery::MarkerField { label } => Some(prepared.marker(&mapping.to, label).ok_or_else(|| {
+                    problem("not_prepared", format!("the marker field of {} is not there", mapping.to))
+                })?),
+                Recovery::ClientId { field } => Some(field.clone()),
+                Recovery::Witness { .. } | Recovery::Nothing => None,
+            };
         let mut lines = Vec::with_capacity(mapping.fields.len());
         for line in &mapping.fields {
             let name = match line.to.strip_prefix("custom:") {
-                Some(id) => prepared
-                    .field(&mapping.to, id)
-                    .ok_or_else(|| problem("not_prepared", format!("custom field {id} of {} is not there", mapping.to)))?,
+                Some(id) => prepared.field(&mapping.to, id).ok_or_else(|| {
+                    problem("not_prepared", format!("custom field {id} of {} is not there", mapping.to))
+                })?,
                 None => FieldName::from(line.to.as_str()),
             };
             let mut to = schema
@@ -210,9 +211,10 @@ impl CompiledMapping {
                 }
             })?;
             let kind = match (&line.link, &to.ty) {
-                (Some(target), _) => {
-                    LineKind::Link { target: target.clone(), deferred: deferred.contains(&line.id) || to.carrier.is_some() }
-                }
+                (Some(target), _) => LineKind::Link {
+                    target: target.clone(),
+                    deferred: deferred.contains(&line.id) || to.carrier.is_some(),
+                },
                 (None, FieldType::Link { .. }) if to.concept == Some(FieldConcept::Owner) => LineKind::Owner,
                 (None, _) => LineKind::Value,
             };
@@ -226,7 +228,8 @@ impl CompiledMapping {
                 overwrite: line.overwrite,
             });
         }
-        let owner = schema.by_concept(FieldConcept::Owner).filter(|field| field.writable).map(|field| field.name.clone());
+        let owner =
+            schema.by_concept(FieldConcept::Owner).filter(|field| field.writable).map(|field| field.name.clone());
         Ok(Self {
             id: mapping.id.clone(),
             from: mapping.from.clone(),
@@ -321,7 +324,9 @@ impl CompiledLine {
             return if needed { Err(format!("{}: {} has no value", self.id, self.to.name)) } else { Ok(()) };
         };
         match &self.kind {
-            LineKind::Owner => draft.owner = value.as_ref_to().map(|to| to.id.clone()).or_else(|| value.as_text().map(RecordId::from)),
+            LineKind::Owner => {
+                draft.owner = value.as_ref_to().map(|to| to.id.clone()).or_else(|| value.as_text().map(RecordId::from))
+            }
             LineKind::Link { target, deferred } => {
                 let to = value.as_ref_to().ok_or_else(|| format!("{}: the value is not a link", self.id))?;
                 draft.links.push(DraftLink {

@@ -61,7 +61,10 @@ impl Owners {
     /// Why nobody does, in words without names: the record is held.
     pub fn owner(&self, source: Option<&RecordId>) -> Result<&RecordId, &'static str> {
         match source {
-            None => self.unowned.as_ref().ok_or("nobody owns it at the source, and the plan names no owner for such records"),
+            None => self
+                .unowned
+                .as_ref()
+                .ok_or("nobody owns it at the source, and the plan names no owner for such records"),
             Some(user) => self
                 .resolved
                 .get(user)
@@ -96,7 +99,11 @@ mod tests {
             aliases: [("Name c".to_owned(), "BOSS@x.example".to_owned())].into_iter().collect(),
         };
         let users = [user("a", Some("Ann@X.example")), user("b", Some("gone@x.example")), user("c", None)];
-        let members = [member("1", "ann@x.example", true), member("2", "boss@x.example", true), member("3", "gone@x.example", false)];
+        let members = [
+            member("1", "ann@x.example", true),
+            member("2", "boss@x.example", true),
+            member("3", "gone@x.example", false),
+        ];
         let owners = Owners::resolve(&plan, &users, &members);
         assert_eq!(owners.owner(Some(&"a".into())), Ok(&"1".into()));
         assert!(owners.owner(Some(&"b".into())).is_err(), "an inactive member owns nothing");

@@ -104,13 +104,22 @@ pub fn next_action(state: &RunState) -> Action {
     if !ready.is_empty() {
         return Action::Run { units: ready };
     }
-    let wake = units.iter().filter_map(|unit| if let UnitStatus::Backoff { until } = unit.status { Some(until) } else { None }).min();
+    let wake = units
+        .iter()
+        .filter_map(|unit| if let UnitStatus::Backoff { until } = unit.status { Some(until) } else { None })
+        .min();
     if let Some(until) = wake {
         return Action::SleepUntil { until };
     }
     let blocked = units
         .iter()
-        .filter_map(|unit| if let UnitStatus::Blocked { reason } = &unit.status { Some((unit.key.clone(), reason.clone())) } else { None })
+        .filter_map(|unit| {
+            if let UnitStatus::Blocked { reason } = &unit.status {
+                Some((unit.key.clone(), reason.clone()))
+            } else {
+                None
+            }
+        })
         .collect();
     Action::WaitForDecision { units: blocked }
 }

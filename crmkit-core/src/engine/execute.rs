@@ -53,11 +53,10 @@ async fn dispatch(core: &Core, cx: &PassContext, unit: UnitState, lease: &mut Le
     if unit.key.mapping == GATE {
         return gate::execute(core, cx, unit, lease).await;
     }
-    let phase = cx
-        .pass
-        .phases
-        .get(usize::from(unit.key.phase))
-        .ok_or_else(|| Error::state("unit.execute", "the pass has no such phase").with_context("unit", &unit.key))?;
+    let phase =
+        cx.pass.phases.get(usize::from(unit.key.phase)).ok_or_else(|| {
+            Error::state("unit.execute", "the pass has no such phase").with_context("unit", &unit.key)
+        })?;
     match phase.task {
         Task::Match => matching::execute(core, cx, unit, lease).await,
         Task::Write => write::execute(core, cx, unit, lease).await,

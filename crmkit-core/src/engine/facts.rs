@@ -16,7 +16,10 @@ impl Facts<'_> {
     pub(crate) async fn get<T: DeserializeOwned>(self, kind: &str, key: &str) -> Result<Option<T>> {
         let select = Select::FactsAt(kind.to_owned(), vec![key.to_owned()]);
         let page = self.0.select(&select, None, 1).await?;
-        page.items.into_iter().find_map(|entry| if let Entry::Fact(fact) = entry { Some(read(fact)) } else { None }).transpose()
+        page.items
+            .into_iter()
+            .find_map(|entry| if let Entry::Fact(fact) = entry { Some(read(fact)) } else { None })
+            .transpose()
     }
 
     /// All facts of a kind, in key order.
@@ -70,13 +73,19 @@ impl Facts<'_> {
     /// The units of a selection.
     pub(crate) async fn units(self, select: &Select) -> Result<Vec<UnitState>> {
         let entries = self.every(select).await?;
-        Ok(entries.into_iter().filter_map(|entry| if let Entry::Unit(unit) = entry { Some(unit) } else { None }).collect())
+        Ok(entries
+            .into_iter()
+            .filter_map(|entry| if let Entry::Unit(unit) = entry { Some(unit) } else { None })
+            .collect())
     }
 
     /// Row counts, of one pass or all.
     pub(crate) async fn counts(self, pass: Option<u32>) -> Result<Vec<Count>> {
         let entries = self.every(&Select::Counts { pass }).await?;
-        Ok(entries.into_iter().filter_map(|entry| if let Entry::Count(count) = entry { Some(count) } else { None }).collect())
+        Ok(entries
+            .into_iter()
+            .filter_map(|entry| if let Entry::Count(count) = entry { Some(count) } else { None })
+            .collect())
     }
 }
 

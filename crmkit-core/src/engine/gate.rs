@@ -6,7 +6,12 @@ use crate::{
 };
 
 /// Counts what the phase settled against what it selected.
-pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+pub(super) async fn execute(
+    core: &Core,
+    cx: &PassContext,
+    mut unit: UnitState,
+    lease: &mut LeaseGuard<'_>,
+) -> Result<Outcome> {
     let facts = Facts(&*core.ledger);
     let phase = &cx.pass.phases[usize::from(unit.key.phase)];
     let selected: u64 = facts

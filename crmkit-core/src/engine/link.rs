@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Change, Digest, DraftLink, Fields, OperationKind, Outcome, PageRequest, Part, PriorValues, Record, RecordId, RecordRef,
-    Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, UnitStatus, Value, CompiledMapping,
+    Change, CompiledMapping, Digest, DraftLink, Fields, OperationKind, Outcome, PageRequest, Part, PriorValues, Record,
+    RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, UnitStatus, Value,
     compare::same_value,
     engine::{
         Core, Facts, LeaseGuard,
@@ -21,9 +21,15 @@ pub(super) fn part_of(line: &str) -> Part {
     Part::from(format!("link:{line}"))
 }
 
-pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+pub(super) async fn execute(
+    core: &Core,
+    cx: &PassContext,
+    mut unit: UnitState,
+    lease: &mut LeaseGuard<'_>,
+) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let request = PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
+    let request =
+        PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
     let page = core.source.read(&request).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
     let mut found = match recover(core, cx, &unit.key, lease).await? {
@@ -35,9 +41,12 @@ pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, 
         Recovered::Known(found) => found,
     };
     let links = links_of(cx, mapping, page.items);
-    let keys: Vec<_> = links.iter().map(|(record, link)| key_of(core, &mapping.id, record, part_of(&link.line))).collect();
+    let keys: Vec<_> =
+        links.iter().map(|(record, link)| key_of(core, &mapping.id, record, part_of(&link.line))).collect();
     let rows = core.ledger.rows(&keys).await?;
-    let ends = links.iter().flat_map(|(record, link)| [(mapping.id.clone(), record.clone()), (link.target.clone(), link.to.clone())]);
+    let ends = links
+        .iter()
+        .flat_map(|(record, link)| [(mapping.id.clone(), record.clone()), (link.target.clone(), link.to.clone())]);
     let targets = Targets::load(core, cx, ends.collect::<HashSet<_>>()).await?;
 
     let mut changes = Vec::new();
@@ -148,7 +157,11 @@ async fn closes_a_cycle(
                 .rows(&Select::LinkingTo(vec![at.clone()]))
                 .await?
                 .into_iter()
-                .filter(|row| row.key.mapping == mapping.id && row.key.part == part && (row.state.is_written() || row.intent.is_some()))
+                .filter(|row| {
+                    row.key.mapping == mapping.id
+                        && row.key.part == part
+                        && (row.state.is_written() || row.intent.is_some())
+                })
                 .find(|row| row.links.first() == Some(&at))
                 .and_then(|row| row.links.get(1).cloned()),
         };
@@ -205,7 +218,9 @@ async fn patch(
     patches: Vec<(Row, RecordRef, crate::FieldName, RecordRef)>,
 ) -> Result<(Vec<Work>, Vec<PriorValues>, Vec<Change>)> {
     let (mut work, mut prior, mut changes) = (Vec::new(), Vec::new(), Vec::new());
-    let Some(reader) = core.destination.reader().filter(|_| !patches.is_empty()) else { return Ok((work, prior, changes)) };
+    let Some(reader) = core.destination.reader().filter(|_| !patches.is_empty()) else {
+        return Ok((work, prior, changes));
+    };
     let ids: Vec<_> = patches.iter().map(|(_, own, _, _)| own.id.clone()).collect();
     let stored = reader.fetch(&mapping.to, &ids).await?;
     for ((mut row, own, field, to), stored) in patches.into_iter().zip(stored) {
@@ -213,7 +228,11 @@ async fn patch(
         let fields: Fields = [(field.clone(), value.clone())].into_iter().collect();
         let hash = Digest::of_fields(&fields);
         let Some(stored) = stored.filter(|stored| !stored.trashed) else {
-            changes.extend(settled(core, held(row.clone(), &row.unit, "its record at the destination is gone"), "link"));
+            changes.extend(settled(
+                core,
+                held(row.clone(), &row.unit, "its record at the destination is gone"),
+                "link",
+            ));
             continue;
         };
         if same_value(&value, stored.fields.get(&field)) {

@@ -3,18 +3,25 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    Change, CompiledMapping, Error, Fields, MappingId, Outcome, PageRequest, RecordId, Result, Stored, UnitState, Value,
+    Change, CompiledMapping, Error, Fields, MappingId, Outcome, PageRequest, RecordId, Result, Stored, UnitState,
+    Value,
     engine::{Core, Facts, LeaseGuard, facts::keep, pass::PassContext},
 };
 
 /// Scans a page of the destination object and keeps which record has which value.
-pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+pub(super) async fn execute(
+    core: &Core,
+    cx: &PassContext,
+    mut unit: UnitState,
+    lease: &mut LeaseGuard<'_>,
+) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
     let reader = core
         .destination
         .reader()
         .ok_or_else(|| Error::state("match.scan", "the destination cannot be read, so nothing there can be matched"))?;
-    let request = PageRequest { object: mapping.to.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
+    let request =
+        PageRequest { object: mapping.to.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
     let page = reader.scan(&request).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
     let mut ids: BTreeMap<String, Vec<RecordId>> = BTreeMap::new();
@@ -74,14 +81,19 @@ pub(super) enum Match {
 
 impl Matches {
     /// Looks up what the destination has for these payloads.
-    pub(super) async fn load<'a>(core: &Core, mapping: &CompiledMapping, payloads: impl Iterator<Item = &'a Fields>) -> Result<Self> {
+    pub(super) async fn load<'a>(
+        core: &Core,
+        mapping: &CompiledMapping,
+        payloads: impl Iterator<Item = &'a Fields>,
+    ) -> Result<Self> {
         let keys: Vec<String> = payloads.flat_map(|fields| keys_of(mapping, fields)).collect();
         Ok(Self(Facts(&*core.ledger).at(&kind_of(&mapping.id), keys).await?.into_iter().collect()))
     }
 
     /// What fits a payload.
     pub(super) fn of(&self, mapping: &CompiledMapping, fields: &Fields) -> Match {
-        let mut ids: Vec<&RecordId> = keys_of(mapping, fields).iter().filter_map(|key| self.0.get(key)).flatten().collect();
+        let mut ids: Vec<&RecordId> =
+            keys_of(mapping, fields).iter().filter_map(|key| self.0.get(key)).flatten().collect();
         ids.sort();
         ids.dedup();
         match ids[..] {

@@ -11,6 +11,7 @@ mod event;
 mod execute;
 mod facts;
 mod gate;
+mod intake;
 mod link;
 mod lookup;
 mod matching;
@@ -28,11 +29,11 @@ mod write;
 pub use action::{Action, Outcome, RunState, next_action};
 pub use event::Event;
 pub(crate) use event::EventBus;
-pub use execute::execute_unit;
 pub(crate) use execute::LeaseGuard;
+pub use execute::execute_unit;
 pub(crate) use facts::{Facts, keep};
-pub use pass::{PassKind, PassRecord, Phase, Task};
 pub(crate) use pass::{ALL, GATE, PassContext, describe_pass, pass_key, plan_error};
+pub use pass::{PassKind, PassRecord, Phase, Task};
 pub use runner::{load_state, run_pass};
 pub use survey::Kept;
 pub(crate) use survey::kept_kind;
@@ -89,13 +90,29 @@ impl Default for EngineSettings {
 impl Core {
     /// A digest of a ledger key that only this migration can make: what logs and the audit carry instead of ids.
     pub(crate) fn keyed(&self, key: &LedgerKey) -> String {
-        let parts = ["audit", &self.tenant, key.migration.as_str(), key.mapping.as_str(), key.object.as_str(), key.id.as_str(), key.part.as_str()];
+        let parts = [
+            "audit",
+            &self.tenant,
+            key.migration.as_str(),
+            key.mapping.as_str(),
+            key.object.as_str(),
+            key.id.as_str(),
+            key.part.as_str(),
+        ];
         Digest::of_parts(parts.map(str::as_bytes)).to_string()
     }
 
     /// The marker of a record: the same for the same source record, mapping and part, whoever computes it.
     pub(crate) fn marker(&self, instance: &str, key: &LedgerKey) -> String {
-        let parts = ["marker", &self.tenant, instance, key.mapping.as_str(), key.object.as_str(), key.id.as_str(), key.part.as_str()];
+        let parts = [
+            "marker",
+            &self.tenant,
+            instance,
+            key.mapping.as_str(),
+            key.object.as_str(),
+            key.id.as_str(),
+            key.part.as_str(),
+        ];
         Digest::of_parts(parts.map(str::as_bytes)).to_string()
     }
 }

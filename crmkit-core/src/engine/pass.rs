@@ -159,7 +159,9 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     let users = source_users(core, &source).await?;
     let owners = Owners::resolve(&plan.owners, &users, &destination.users);
     let sample = match pass.kind {
-        PassKind::Sample => Some(facts.all::<RecordRef>("sample").await?.into_iter().map(|(_, record)| record).collect()),
+        PassKind::Sample => {
+            Some(facts.all::<RecordRef>("sample").await?.into_iter().map(|(_, record)| record).collect())
+        }
         _ => None,
     };
     Ok(PassContext { pass, plan, compiled, source, destination, owners, prepared, sample })
@@ -168,7 +170,11 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
 /// The lines whose links are set in a later round.
 pub(crate) fn deferred_lines(plan: &Plan, destination: &Destination) -> Result<IndexSet<String>> {
     let phases = plan.phases(destination).map_err(|problem| plan_error(&[problem]))?;
-    Ok(phases.into_iter().filter(|phase| phase.task == PhaseTask::Link).flat_map(|phase| phase.lines.into_values().flatten()).collect())
+    Ok(phases
+        .into_iter()
+        .filter(|phase| phase.task == PhaseTask::Link)
+        .flat_map(|phase| phase.lines.into_values().flatten())
+        .collect())
 }
 
 /// One error out of a plan's problems: the first in full, and how many more.
@@ -190,7 +196,11 @@ pub(crate) async fn source_users(core: &Core, source: &Source) -> Result<Vec<Sou
         let page = core.source.read(&request).await?;
         users.extend(page.items.into_iter().map(|record| {
             let text = |field: &Option<crate::FieldName>| {
-                field.as_ref().and_then(|field| record.fields.get(field)).filter(|value| !value.is_empty()).map(ToString::to_string)
+                field
+                    .as_ref()
+                    .and_then(|field| record.fields.get(field))
+                    .filter(|value| !value.is_empty())
+                    .map(ToString::to_string)
             };
             SourceUser { email: text(&email), name: text(&name), id: record.key.id.clone() }
         }));

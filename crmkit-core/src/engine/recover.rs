@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Change, Digest, IntendedOperation, LedgerKey, ObjectName, Probe, RecordRef, Recovery, Result, Row, Select, Stored,
+    Digest, IntendedOperation, LedgerKey, ObjectName, Probe, RecordRef, Recovery, Result, Row, Select, Stored,
     Uncertain, UnitKey,
     engine::{
         Core, Facts, LeaseGuard,
@@ -38,7 +38,12 @@ pub(super) enum Found {
 }
 
 /// Looks for the open intents of a unit.
-pub(super) async fn recover(core: &Core, cx: &PassContext, unit: &UnitKey, lease: &mut LeaseGuard<'_>) -> Result<Recovered> {
+pub(super) async fn recover(
+    core: &Core,
+    cx: &PassContext,
+    unit: &UnitKey,
+    lease: &mut LeaseGuard<'_>,
+) -> Result<Recovered> {
     let open = Facts(&*core.ledger).rows(&Select::OpenIntents(unit.clone())).await?;
     let mut known = HashMap::new();
     let Some(latest) = open.iter().filter_map(|row| row.intent.as_ref()).map(|intent| intent.send_before).max() else {
@@ -63,7 +68,11 @@ pub(super) async fn recover(core: &Core, cx: &PassContext, unit: &UnitKey, lease
         let hits = look(core, cx, &object, &rows).await?;
         for (row, found) in resolve(core, rows, hits, &object).await? {
             if let Found::Held = found {
-                let mut row = held(row.clone(), unit, "the answer to its create was lost, and what is there does not tell whether it arrived");
+                let mut row = held(
+                    row.clone(),
+                    unit,
+                    "the answer to its create was lost, and what is there does not tell whether it arrived",
+                );
                 row.uncertain = Some(Uncertain::Held);
                 changes.extend(settled(core, row, "create"));
             }
@@ -87,7 +96,12 @@ async fn look(core: &Core, cx: &PassContext, object: &ObjectName, rows: &[Row]) 
 }
 
 /// Gives hits to rows: equal probes share their hits, one each, and what others hold already is nobody's hit.
-async fn resolve(core: &Core, rows: Vec<Row>, hits: Option<Vec<Vec<Stored>>>, object: &ObjectName) -> Result<Vec<(Row, Found)>> {
+async fn resolve(
+    core: &Core,
+    rows: Vec<Row>,
+    hits: Option<Vec<Vec<Stored>>>,
+    object: &ObjectName,
+) -> Result<Vec<(Row, Found)>> {
     let Some(hits) = hits else { return Ok(rows.into_iter().map(|row| (row, Found::Held)).collect()) };
     let all = hits.iter().flatten().map(|hit| RecordRef { object: object.clone(), id: hit.id.clone() }).collect();
     let claimed = claims(core, all).await?;

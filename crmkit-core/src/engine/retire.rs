@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::{
-    AuditEntry, Change, ErrorKind, FieldConcept, FieldName, ItemKind, ObjectName, Outcome, PageRequest, PreparedItem, Result,
-    Retry, UnitState, UnitStatus, Value,
+    AuditEntry, Change, ErrorKind, FieldConcept, FieldName, ItemKind, ObjectName, Outcome, PageRequest, PreparedItem,
+    Result, Retry, UnitState, UnitStatus, Value,
     engine::{Core, Facts, LeaseGuard, PassKind, facts::keep, pass::PassContext},
 };
 
-pub(super) async fn execute(core: &Core, cx: &PassContext, unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+pub(super) async fn execute(
+    core: &Core,
+    cx: &PassContext,
+    unit: UnitState,
+    lease: &mut LeaseGuard<'_>,
+) -> Result<Outcome> {
     let preview = if let PassKind::Rollback { preview, .. } = cx.pass.kind { preview } else { 0 };
     let facts = Facts(&*core.ledger);
     let mut made: Vec<(String, PreparedItem)> =
@@ -81,7 +86,8 @@ async fn in_use(core: &Core, cx: &PassContext, made: &[(String, PreparedItem)]) 
         loop {
             let page = reader.scan(&request).await?;
             for stored in page.items {
-                for name in names.iter().filter(|name| stored.fields.get(*name).is_some_and(|value| !value.is_empty())) {
+                for name in names.iter().filter(|name| stored.fields.get(*name).is_some_and(|value| !value.is_empty()))
+                {
                     used.insert((ItemKind::Field, object.clone(), name.as_str().to_owned()));
                 }
                 if let Some(Value::Option(id)) = stage.as_ref().and_then(|stage| stored.fields.get(stage)) {

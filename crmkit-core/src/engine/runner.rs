@@ -46,7 +46,9 @@ pub async fn run_pass(core: &Core, pass: u32) -> Result<Action> {
         let action = next_action(&state);
         let room = core.settings.pages_in_flight.saturating_sub(keys.len());
         let fresh: Vec<UnitKey> = match &action {
-            Action::Run { units } if failed.is_none() => units.iter().filter(|unit| !keys.contains(*unit)).take(room).cloned().collect(),
+            Action::Run { units } if failed.is_none() => {
+                units.iter().filter(|unit| !keys.contains(*unit)).take(room).cloned().collect()
+            }
             _ => Vec::new(),
         };
         for unit in fresh {

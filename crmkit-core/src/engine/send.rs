@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use futures::{StreamExt, stream};
 
 use crate::{
-    Change, Error, ErrorKind, Operation, OperationKind, PriorValues, RecordRef, Result, Retry, RowState, Stored, UnitKey,
-    WriteBatch, Written,
+    Change, Error, ErrorKind, Operation, OperationKind, PriorValues, RecordRef, Result, Retry, RowState, Stored,
+    UnitKey, WriteBatch, Written,
     engine::{
         Core, Event, LeaseGuard,
         pass::PassContext,
@@ -54,7 +54,8 @@ pub(super) async fn send(
         match answer {
             Ok(written) => {
                 sent.settled += 1;
-                let volatile = cx.destination.abilities.get(&work.object).map_or(&[][..], |abilities| &abilities.volatile);
+                let volatile =
+                    cx.destination.abilities.get(&work.object).map_or(&[][..], |abilities| &abilities.volatile);
                 let operation = if work.kind == OperationKind::Create { "create" } else { "update" };
                 let mut row = work.row;
                 row.state = work.state;
@@ -105,7 +106,15 @@ impl Sent {
 
 /// Whether an error speaks for the account rather than for one record.
 fn stops_the_run(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Auth | ErrorKind::State | ErrorKind::Storage | ErrorKind::Input | ErrorKind::Protocol | ErrorKind::Limited)
+    matches!(
+        kind,
+        ErrorKind::Auth
+            | ErrorKind::State
+            | ErrorKind::Storage
+            | ErrorKind::Input
+            | ErrorKind::Protocol
+            | ErrorKind::Limited
+    )
 }
 
 type Answers = Vec<(Work, Result<Written>)>;
@@ -126,7 +135,10 @@ async fn perform(core: &Core, cx: &PassContext, work: Vec<Work>, send_before: Da
         .map(|works| async move {
             let request = WriteBatch {
                 object: works[0].object.clone(),
-                operations: works.iter().map(|work| Operation { kind: work.kind.clone(), fields: work.fields.clone() }).collect(),
+                operations: works
+                    .iter()
+                    .map(|work| Operation { kind: work.kind.clone(), fields: work.fields.clone() })
+                    .collect(),
                 send_before,
             };
             let answers = core.destination.write(&request).await;
@@ -144,7 +156,12 @@ fn pair(works: Vec<Work>, answers: Result<Vec<Result<Written>>>) -> Answers {
         Ok(_) => works
             .into_iter()
             .map(|work| {
-                let error = Error::new(ErrorKind::Protocol, "write", "the connector did not answer for every operation", Retry::Verify);
+                let error = Error::new(
+                    ErrorKind::Protocol,
+                    "write",
+                    "the connector did not answer for every operation",
+                    Retry::Verify,
+                );
                 (work, Err(error))
             })
             .collect(),

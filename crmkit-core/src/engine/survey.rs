@@ -33,20 +33,26 @@ pub(crate) fn kept_kind(preview: u32) -> String {
 /// Every state in which a destination record stands for a row.
 pub(super) const WRITTEN: [RowState; 4] = [RowState::Created, RowState::Updated, RowState::Unchanged, RowState::Linked];
 
-pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+pub(super) async fn execute(
+    core: &Core,
+    cx: &PassContext,
+    mut unit: UnitState,
+    lease: &mut LeaseGuard<'_>,
+) -> Result<Outcome> {
     let PassKind::Preview { of } = cx.pass.kind else {
         return Err(Error::state("survey", "only a preview surveys").with_context("pass", cx.pass.number));
     };
     let select = Select::Rows { mapping: unit.key.mapping.clone(), pass: of, states: WRITTEN.to_vec() };
     let page = Facts(&*core.ledger).row_page(&select, unit.cursor.as_ref(), core.settings.page_size).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
+    let ours = Attached::load(core, &page.items).await?;
     let stored = fetch(core, &page.items).await?;
     let kind = kept_kind(cx.pass.number);
     let (mut remove, mut restore) = (0, 0);
     let mut changes = Vec::new();
-    for row in &page.items {
+    for row in page.items.iter().filter(|row| !is_patch(row)) {
         let Some(destination) = &row.destination else { continue };
-        match judge(core, cx, row, stored.get(destination)).await? {
+        match judge(cx, row, stored.get(destination), &ours) {
             Judgement::Ours if row.made => remove += 1,
             Judgement::Ours if row.state == RowState::Updated => restore += 1,
             Judgement::Ours | Judgement::Gone => {}
@@ -58,6 +64,11 @@ pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, 
     }
     lease.commit(&changes).await?;
     lease.done(unit, page.items.len() as u64).await
+}
+
+/// Whether a row only changed a field of its record: the record's main row speaks for both.
+pub(super) fn is_patch(row: &Row) -> bool {
+    row.key.part != crate::Part::main() && !row.made
 }
 
 /// Whose a destination record is by now.
@@ -72,28 +83,54 @@ pub(super) enum Judgement {
 }
 
 /// Judges one record by its seal and by what hangs on it.
-pub(super) async fn judge(core: &Core, cx: &PassContext, row: &Row, stored: Option<&Stored>) -> Result<Judgement> {
-    let Some(destination) = &row.destination else { return Ok(Judgement::Gone) };
-    let Some(stored) = stored.filter(|stored| !stored.trashed) else { return Ok(Judgement::Gone) };
+pub(super) fn judge(cx: &PassContext, row: &Row, stored: Option<&Stored>, ours: &Attached) -> Judgement {
+    let Some(destination) = &row.destination else { return Judgement::Gone };
+    let Some(stored) = stored.filter(|stored| !stored.trashed) else { return Judgement::Gone };
     let touched = row.made || row.state == RowState::Updated;
     if !touched {
-        return Ok(Judgement::Ours);
+        return Judgement::Ours;
     }
     let volatile = cx.destination.abilities.get(&destination.object).map_or(&[][..], |abilities| &abilities.volatile);
     if row.seal.is_some_and(|known| known != seal(stored, volatile)) {
-        return Ok(Judgement::Others("somebody changed it since it was written"));
+        return Judgement::Others("somebody changed it since it was written");
     }
-    if !row.made || stored.attached.values().all(|count| *count == 0) {
-        return Ok(Judgement::Ours);
+    let known = |object: &ObjectName| {
+        ours.0.get(destination).and_then(|ours| ours.get(object)).map_or(0, |ours| ours.len() as u64)
+    };
+    if row.made && stored.attached.iter().any(|(object, count)| *count > known(object)) {
+        return Judgement::Others("somebody attached something to it");
     }
-    let mut ours: HashMap<ObjectName, HashSet<RecordRef>> = HashMap::new();
-    for child in Facts(&*core.ledger).rows(&Select::LinkingTo(vec![destination.clone()])).await? {
-        if let Some(to) = child.destination.filter(|to| child.state.is_written() && to != destination) {
-            ours.entry(to.object.clone()).or_default().insert(to);
+    Judgement::Ours
+}
+
+/// Which of our records hang on which, by object.
+#[derive(Debug, Default)]
+pub(super) struct Attached(HashMap<RecordRef, HashMap<ObjectName, HashSet<RecordRef>>>);
+
+impl Attached {
+    /// What the ledger knows to hang on the records of these rows. To be loaded before the records are fetched: what is removed in
+    /// between then counts as ours, and not as somebody else's.
+    pub(super) async fn load(core: &Core, rows: &[Row]) -> Result<Self> {
+        let parents: Vec<RecordRef> =
+            rows.iter().filter(|row| row.made).filter_map(|row| row.destination.clone()).collect();
+        let mut attached = Self::default();
+        if parents.is_empty() {
+            return Ok(attached);
         }
+        for child in Facts(&*core.ledger).rows(&Select::LinkingTo(parents)).await? {
+            let Some(record) = child.destination.filter(|_| child.state.is_written()) else { continue };
+            for parent in child.links.iter().filter(|parent| **parent != record) {
+                attached
+                    .0
+                    .entry(parent.clone())
+                    .or_default()
+                    .entry(record.object.clone())
+                    .or_default()
+                    .insert(record.clone());
+            }
+        }
+        Ok(attached)
     }
-    let foreign = stored.attached.iter().any(|(object, count)| *count > ours.get(object).map_or(0, |ours| ours.len() as u64));
-    Ok(if foreign { Judgement::Others("somebody attached something to it") } else { Judgement::Ours })
 }
 
 /// The facts that keep a record and, as far as links lead, everything it refers to.
@@ -116,7 +153,8 @@ pub(super) async fn closure(core: &Core, kind: &str, record: &RecordRef, reason:
         }
         // Links that are records of their own: those that begin at this record stay, and so does where they lead.
         for row in facts.rows(&Select::LinkingTo(vec![kept.record.clone()])).await? {
-            if row.key.part != crate::Part::main() && row.links.first() == Some(&kept.record) && row.state.is_written() {
+            if row.key.part != crate::Part::main() && row.links.first() == Some(&kept.record) && row.state.is_written()
+            {
                 open.extend(row.destination.iter().chain(row.links.get(1)).filter(|to| **to != kept.record).map(refer));
             }
         }
@@ -132,10 +170,9 @@ pub(super) async fn closure(core: &Core, kind: &str, record: &RecordRef, reason:
 
 /// The records behind rows, read in one go per object.
 pub(super) async fn fetch(core: &Core, rows: &[Row]) -> Result<HashMap<RecordRef, Stored>> {
-    let reader = core
-        .destination
-        .reader()
-        .ok_or_else(|| Error::state("rollback", "the destination cannot be read, so nothing there can be taken back safely"))?;
+    let reader = core.destination.reader().ok_or_else(|| {
+        Error::state("rollback", "the destination cannot be read, so nothing there can be taken back safely")
+    })?;
     let mut ids: HashMap<&ObjectName, Vec<crate::RecordId>> = HashMap::new();
     for to in rows.iter().filter_map(|row| row.destination.as_ref()) {
         ids.entry(&to.object).or_default().push(to.id.clone());

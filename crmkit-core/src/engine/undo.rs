@@ -1,19 +1,19 @@
 //! The undo unit: removes what we made, restores what we changed, and touches nothing that others changed since.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, stream};
 
 use crate::{
-    Change, Entry, Error, Fields, Operation, OperationKind, Outcome, Part, RecordRef, Removal, Result, Retry, Row,
-    RowState, Select, UnitState, UnitStatus, Value, WriteBatch,
+    Change, Entry, Error, Fields, LedgerKey, Operation, OperationKind, Outcome, Part, RecordRef, Removal, Result,
+    Retry, Row, RowState, Select, Stored, UnitState, UnitStatus, Value, WriteBatch,
     compare::same_value,
     engine::{
         Core, Facts, LeaseGuard, PassKind,
         facts::keep,
         pass::PassContext,
-        survey::{Judgement, Kept, WRITTEN, closure, fetch, judge, kept_kind},
-        work::settled,
+        survey::{Attached, Judgement, Kept, WRITTEN, closure, fetch, is_patch, judge, kept_kind},
+        work::{seal, settled},
     },
 };
 use chrono::{DateTime, Utc};
@@ -41,11 +41,15 @@ pub(super) async fn execute(
     let select = Select::Rows { mapping: unit.key.mapping.clone(), pass: of, states: WRITTEN.to_vec() };
     let page = facts.row_page(&select, unit.cursor.as_ref(), core.settings.page_size).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
-    let rows: Vec<Row> = page.items.into_iter().filter(|row| (row.key.part == Part::main()) == (parts == Parts::Main)).collect();
+    let rows: Vec<Row> =
+        page.items.into_iter().filter(|row| (row.key.part == Part::main()) == (parts == Parts::Main)).collect();
     let kind = kept_kind(preview);
     let names = rows.iter().filter_map(|row| row.destination.as_ref()).map(ToString::to_string).collect();
-    let kept: HashSet<RecordRef> = facts.at::<Kept>(&kind, names).await?.into_iter().map(|(_, kept)| kept.record).collect();
+    let kept: HashSet<RecordRef> =
+        facts.at::<Kept>(&kind, names).await?.into_iter().map(|(_, kept)| kept.record).collect();
+    let ours = Attached::load(core, &rows).await?;
     let stored = fetch(core, &rows).await?;
+    let mains = main_rows(core, &rows).await?;
 
     let mut changes = Vec::new();
     let mut steps = Vec::new();
@@ -54,14 +58,27 @@ pub(super) async fn execute(
         if kept.contains(&destination) {
             continue;
         }
+        if is_patch(&row) {
+            match mains.get(&row.key) {
+                // The record itself goes, and the link with it: `finish` takes both rows back together.
+                None => continue,
+                Some(main) if main.made => continue,
+                Some(main) => row.seal = main.seal,
+            }
+        }
         let record = stored.get(&destination);
-        match judge(core, cx, &row, record).await? {
+        match judge(cx, &row, record, &ours) {
             Judgement::Gone => changes.extend(settled(core, taken_back(row), "remove")),
             Judgement::Others(reason) => changes.extend(closure(core, &kind, &destination, reason).await?),
             Judgement::Ours if row.made && cannot_remove(cx, &destination) => {
                 changes.extend(closure(core, &kind, &destination, "the destination cannot remove such records").await?);
             }
-            Judgement::Ours if row.made => steps.push(Step { row, destination, restore: None, version: record.and_then(|record| record.version.clone()) }),
+            Judgement::Ours if row.made => steps.push(Step {
+                row,
+                destination,
+                restore: None,
+                version: record.and_then(|record| record.version.clone()),
+            }),
             Judgement::Ours => {
                 let prior = prior_values(core, &row).await?;
                 let wrong: Fields = prior
@@ -85,7 +102,7 @@ pub(super) async fn execute(
     }
     lease.commit(&changes).await?;
     let send_before = lease.send_before().await?;
-    let answers: Vec<(Step, Result<()>)> = stream::iter(steps)
+    let answers: Vec<(Step, Result<Option<Stored>>)> = stream::iter(steps)
         .map(|step| async move {
             let answer = step.perform(core, send_before).await;
             (step, answer)
@@ -96,22 +113,50 @@ pub(super) async fn execute(
     finish(core, cx, unit, lease, &kind, answers).await
 }
 
+/// The main rows of the records that these rows only changed.
+async fn main_rows(core: &Core, rows: &[Row]) -> Result<HashMap<LedgerKey, Row>> {
+    let patches: Vec<&LedgerKey> = rows.iter().filter(|row| is_patch(row)).map(|row| &row.key).collect();
+    let keys: Vec<LedgerKey> = patches.iter().map(|key| LedgerKey { part: Part::main(), ..(*key).clone() }).collect();
+    let mains = core.ledger.rows(&keys).await?;
+    Ok(patches.into_iter().cloned().zip(mains).filter_map(|(key, main)| main.map(|main| (key, main))).collect())
+}
+
 async fn finish(
     core: &Core,
-    _cx: &PassContext,
+    cx: &PassContext,
     unit: UnitState,
     lease: &mut LeaseGuard<'_>,
     kind: &str,
-    answers: Vec<(Step, Result<()>)>,
+    answers: Vec<(Step, Result<Option<Stored>>)>,
 ) -> Result<Outcome> {
+    let facts = Facts(&*core.ledger);
     let mut changes = Vec::new();
     let mut again: Option<DateTime<Utc>> = None;
     let mut records = 0;
     for (step, answer) in answers {
         match answer {
-            Ok(()) => {
+            Ok(stored) => {
                 records += 1;
                 let operation = if step.restore.is_some() { "restore" } else { "remove" };
+                if let Some(stored) = stored.filter(|_| is_patch(&step.row)) {
+                    // The record's own change is taken back later, and must still be known for ours then.
+                    let key = LedgerKey { part: Part::main(), ..step.row.key.clone() };
+                    if let Some(mut main) = core.ledger.rows(&[key]).await?.into_iter().next().flatten() {
+                        let volatile = cx
+                            .destination
+                            .abilities
+                            .get(&step.destination.object)
+                            .map_or(&[][..], |abilities| &abilities.volatile);
+                        main.seal = Some(seal(&stored, volatile));
+                        changes.push(Change::Settle(main));
+                    }
+                }
+                if step.restore.is_none() {
+                    let patches = facts.rows(&Select::ByDestination(vec![step.destination.clone()])).await?;
+                    for patch in patches.into_iter().filter(is_patch) {
+                        changes.extend(settled(core, taken_back(patch), operation));
+                    }
+                }
                 changes.extend(settled(core, taken_back(step.row), operation));
             }
             Err(error) => match error.retry() {
@@ -148,20 +193,29 @@ struct Step {
 }
 
 impl Step {
-    async fn perform(&self, core: &Core, send_before: DateTime<Utc>) -> Result<()> {
+    async fn perform(&self, core: &Core, send_before: DateTime<Utc>) -> Result<Option<Stored>> {
         match &self.restore {
             Some(fields) => {
                 let kind = OperationKind::Update { id: self.destination.id.clone(), version: self.version.clone() };
                 let operation = Operation { kind, fields: fields.clone() };
-                let batch = WriteBatch { object: self.destination.object.clone(), operations: vec![operation], send_before };
-                core.destination.write(&batch).await?.into_iter().next().map_or(Ok(()), |answer| answer.map(|_| ()))
+                let batch =
+                    WriteBatch { object: self.destination.object.clone(), operations: vec![operation], send_before };
+                core.destination
+                    .write(&batch)
+                    .await?
+                    .into_iter()
+                    .next()
+                    .map_or(Ok(None), |answer| answer.map(|written| written.stored))
             }
             None => {
                 let remover = core
                     .destination
                     .remover()
                     .ok_or_else(|| Error::state("rollback", "the destination cannot remove records"))?;
-                remover.remove(&self.destination.object, &self.destination.id, self.version.as_deref(), send_before).await
+                remover
+                    .remove(&self.destination.object, &self.destination.id, self.version.as_deref(), send_before)
+                    .await?;
+                Ok(None)
             }
         }
     }
@@ -201,7 +255,10 @@ async fn prior_values(core: &Core, row: &Row) -> Result<Fields> {
 /// What can be restored, and the fields that were empty and cannot be cleared.
 fn restorable(cx: &PassContext, destination: &RecordRef, wrong: Fields) -> (Fields, Vec<crate::FieldName>) {
     let schema = cx.destination.schema.object(&destination.object);
-    let clearable = |name: &crate::FieldName| schema.and_then(|schema| schema.fields.get(name)).is_some_and(|field| field.clearable);
-    let (restore, stuck): (Fields, Fields) = wrong.into_iter().partition(|(name, value)| *value != Value::Null || clearable(name));
+    let clearable = |name: &crate::FieldName| {
+        schema.and_then(|schema| schema.fields.get(name)).is_some_and(|field| field.clearable)
+    };
+    let (restore, stuck): (Fields, Fields) =
+        wrong.into_iter().partition(|(name, value)| *value != Value::Null || clearable(name));
     (restore, stuck.into_keys().collect())
 }

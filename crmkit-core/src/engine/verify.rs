@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, CompiledMapping, Draft, FieldName, Fields, Outcome, Overwrite, PageRequest, Part, Record, RecordId, RecordRef,
-    Result, Row, Selection, Stored, UnitState, Value,
+    Change, CompiledMapping, Draft, FieldName, Fields, Outcome, Overwrite, PageRequest, Part, Record, RecordId,
+    RecordRef, Result, Row, RowState, Selection, Stored, UnitState, Value,
     compare::same_value,
     engine::{
         Core, LeaseGuard, PassKind,
         facts::keep,
+        intake::take_in,
         link::part_of,
         lookup::{Target, Targets, key_of},
         pass::{PassContext, pass_key},
@@ -62,13 +63,21 @@ pub struct ComparedRecord {
     pub fields: Vec<ComparedField>,
 }
 
-pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+pub(super) async fn execute(
+    core: &Core,
+    cx: &PassContext,
+    mut unit: UnitState,
+    lease: &mut LeaseGuard<'_>,
+) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let request = PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
+    let request =
+        PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
     let page = core.source.read(&request).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
-    let records: Vec<Record> = page.items.into_iter().filter(|record| mapping.select(record) == Selection::Selected).collect();
-    let written = written_rows(core, cx, mapping, records).await?;
+    let taken = take_in(page, mapping, None, &mut unit);
+    let records =
+        taken.into_iter().filter(|(_, selection)| *selection == Selection::Selected).map(|(record, _)| record);
+    let Looked { written, lost } = look_up(core, cx, mapping, records.collect()).await?;
     let drafts: Vec<(Record, Row, Draft)> = written
         .into_iter()
         .map(|(record, row)| {
@@ -76,19 +85,28 @@ pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, 
             (record, row, draft)
         })
         .collect();
-    let links = drafts.iter().flat_map(|(_, _, draft)| draft.links.iter().map(|link| (link.target.clone(), link.to.clone())));
+    let links =
+        drafts.iter().flat_map(|(_, _, draft)| draft.links.iter().map(|link| (link.target.clone(), link.to.clone())));
     let targets = Targets::load(core, cx, links.collect::<HashSet<_>>()).await?;
-    let stored = fetch(core, &mapping.to, drafts.iter().filter_map(|(_, row, _)| row.destination.as_ref()).map(|to| to.id.clone()).collect()).await?;
+    let stored = fetch(
+        core,
+        &mapping.to,
+        drafts.iter().filter_map(|(_, row, _)| row.destination.as_ref()).map(|to| to.id.clone()).collect(),
+    )
+    .await?;
     let carried = carriers(core, mapping, &drafts).await?;
 
     let mut changes = Vec::new();
-    let (mut verified, mut mismatched, mut missing) = (0, 0, 0);
+    let (mut verified, mut mismatched, mut missing) = (0, 0, lost.len() as u64);
     let kind = format!("mismatch/{}", pass_key(unit.key.pass));
+    for record in lost {
+        changes.push(keep(&kind, format!("{}/{}/", mapping.id, record.id), &absent(mapping, &record, None)));
+    }
     for (record, row, draft) in drafts {
         let destination = row.destination.clone().expect("a written row has a destination");
         let Some(stored) = stored.get(&destination.id).filter(|stored| !stored.trashed) else {
             missing += 1;
-            let gone = Mismatch { mapping: mapping.id.clone(), source: record.key.clone(), destination: Some(destination), field: "".into(), expected: None, actual: None };
+            let gone = absent(mapping, &record.key, Some(destination));
             changes.push(keep(&kind, format!("{}/{}/", mapping.id, record.key.id), &gone));
             continue;
         };
@@ -107,7 +125,11 @@ pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, 
             })
             .collect();
         let wrong: Vec<&ComparedField> = compared.iter().filter(|field| !field.same).collect();
-        if wrong.is_empty() { verified += 1 } else { mismatched += 1 }
+        if wrong.is_empty() {
+            verified += 1
+        } else {
+            mismatched += 1
+        }
         for field in wrong {
             let mismatch = Mismatch {
                 mapping: mapping.id.clone(),
@@ -120,7 +142,12 @@ pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, 
             changes.push(keep(&kind, format!("{}/{}/{}", mapping.id, record.key.id, field.field), &mismatch));
         }
         if matches!(cx.pass.kind, PassKind::Reconcile { of: Some(_) }) {
-            let compared = ComparedRecord { mapping: mapping.id.clone(), source: record.key.clone(), destination, fields: compared };
+            let compared = ComparedRecord {
+                mapping: mapping.id.clone(),
+                source: record.key.clone(),
+                destination,
+                fields: compared,
+            };
             let kind = format!("compared/{}", pass_key(unit.key.pass));
             changes.push(keep(&kind, format!("{}/{}", mapping.id, record.key.id), &compared));
         }
@@ -133,17 +160,43 @@ pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, 
     lease.done(unit, verified + mismatched + missing).await
 }
 
-/// The records for which a destination record stands, in the pass looked at.
-async fn written_rows(core: &Core, cx: &PassContext, mapping: &CompiledMapping, records: Vec<Record>) -> Result<Vec<(Record, Row)>> {
+fn absent(mapping: &CompiledMapping, record: &RecordRef, destination: Option<RecordRef>) -> Mismatch {
+    Mismatch {
+        mapping: mapping.id.clone(),
+        source: record.clone(),
+        destination,
+        field: "".into(),
+        expected: None,
+        actual: None,
+    }
+}
+
+/// A page's records as the ledger knows them.
+struct Looked {
+    /// A destination record stands for them, in the pass looked at.
+    written: Vec<(Record, Row)>,
+    /// The ledger says nothing final about them.
+    lost: Vec<RecordRef>,
+}
+
+async fn look_up(core: &Core, cx: &PassContext, mapping: &CompiledMapping, records: Vec<Record>) -> Result<Looked> {
     let keys: Vec<_> = records.iter().map(|record| key_of(core, &mapping.id, &record.key, Part::main())).collect();
     let rows = core.ledger.rows(&keys).await?;
     let of = if let PassKind::Reconcile { of } = cx.pass.kind { of } else { None };
-    Ok(records
-        .into_iter()
-        .zip(rows)
-        .filter_map(|(record, row)| row.map(|row| (record, row)))
-        .filter(|(_, row)| row.state.is_written() && row.destination.is_some() && of.is_none_or(|pass| row.unit.pass == pass))
-        .collect())
+    let mut looked = Looked { written: Vec::new(), lost: Vec::new() };
+    for (record, row) in records.into_iter().zip(rows) {
+        match row {
+            Some(row) if row.state.is_written() && row.destination.is_some() => {
+                if of.is_none_or(|pass| row.unit.pass == pass) {
+                    looked.written.push((record, row));
+                }
+            }
+            Some(row) if row.state != RowState::Intended && row.state != RowState::RolledBack => {}
+            _ if of.is_some() => {}
+            _ => looked.lost.push(record.key),
+        }
+    }
+    Ok(looked)
 }
 
 async fn fetch(core: &Core, object: &crate::ObjectName, ids: Vec<RecordId>) -> Result<HashMap<RecordId, Stored>> {
@@ -163,7 +216,11 @@ async fn carriers(core: &Core, mapping: &CompiledMapping, drafts: &[(Record, Row
         for link in &draft.links {
             if let Some(carrier) = &link.carrier {
                 let key = key_of(core, &mapping.id, &record.key, part_of(&link.line));
-                by_object.entry(carrier.object.clone()).or_default().push((record.key.id.clone(), link.line.clone(), key));
+                by_object.entry(carrier.object.clone()).or_default().push((
+                    record.key.id.clone(),
+                    link.line.clone(),
+                    key,
+                ));
             }
         }
     }
@@ -174,8 +231,10 @@ async fn carriers(core: &Core, mapping: &CompiledMapping, drafts: &[(Record, Row
         let mut written = Vec::new();
         for ((id, line, _), row) in parts.into_iter().zip(rows) {
             match row {
-                Some(row) if row.state == crate::RowState::Held => {}
-                Some(crate::Row { state, destination: Some(to), .. }) if state.is_written() => written.push((id, line, to.id)),
+                Some(row) if row.state == RowState::Held => {}
+                Some(crate::Row { state, destination: Some(to), .. }) if state.is_written() => {
+                    written.push((id, line, to.id))
+                }
                 _ => {
                     carried.insert((id, line), None);
                 }
@@ -206,7 +265,8 @@ fn expected(
     if let (Some(marker), true) = (&mapping.marker, row.made) {
         fields.insert(marker.clone(), Value::text(core.marker(&cx.source.instance, &row.key)));
     }
-    let mut expected: Vec<(FieldName, Value, Option<Value>)> = fields.into_iter().map(|(name, value)| (name, value, None)).collect();
+    let mut expected: Vec<(FieldName, Value, Option<Value>)> =
+        fields.into_iter().map(|(name, value)| (name, value, None)).collect();
     for link in draft.links {
         let Target::Written(to) = targets.get(&link.target, &link.to) else { continue };
         let actual = match &link.carrier {
@@ -224,7 +284,7 @@ fn expected(
         return expected;
     }
     // What others made was changed only where the plan allows it.
-    expected.retain(|(name, _, _)| row.state != crate::RowState::Linked && mapping.overwrite(name) == Overwrite::Always);
+    expected.retain(|(name, _, _)| row.state != RowState::Linked && mapping.overwrite(name) == Overwrite::Always);
     expected
 }
 

@@ -1,9 +1,8 @@
 //! One record's write while a unit works on it.
 
 use crate::{
-    AuditEntry, Change, Digest, Fields, FieldName, Intent, IntendedOperation, LedgerKey, ObjectName, OperationKind, Row,
-    RowState, Stored, UnitKey,
-    engine::Core,
+    AuditEntry, Change, Digest, FieldName, Fields, IntendedOperation, Intent, LedgerKey, ObjectName, OperationKind,
+    Row, RowState, Stored, UnitKey, engine::Core,
 };
 use chrono::{DateTime, Utc};
 

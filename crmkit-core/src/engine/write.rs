@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Change, Draft, Fields, Digest, LedgerKey, OperationKind, Outcome, Overwrite, PageRequest, Part, PriorValues,
-    Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection, Stored, Uncertain, UnitState, UnitStatus, Value,
-    CompiledMapping, MatchPolicy, Page,
+    Change, CompiledMapping, Digest, Draft, Fields, LedgerKey, MatchPolicy, OperationKind, Outcome, Overwrite,
+    PageRequest, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection, Stored,
+    Uncertain, UnitState, UnitStatus, Value,
     compare::same_value,
     engine::{
         Core, LeaseGuard,
         facts::keep,
+        intake::take_in,
         lookup::{Target, Targets, claims, key_of},
         matching::{Match, Matches},
         pass::PassContext,
@@ -19,9 +20,15 @@ use crate::{
     },
 };
 
-pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
+pub(super) async fn execute(
+    core: &Core,
+    cx: &PassContext,
+    mut unit: UnitState,
+    lease: &mut LeaseGuard<'_>,
+) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let request = PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
+    let request =
+        PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
     let page = core.source.read(&request).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
     let found = match recover(core, cx, &unit.key, lease).await? {
@@ -32,8 +39,20 @@ pub(super) async fn execute(core: &Core, cx: &PassContext, mut unit: UnitState, 
         }
         Recovered::Known(found) => found,
     };
-    let mut desk = Desk { core, cx, mapping, unit: &mut unit, found, before: HashMap::new(), changes: Vec::new(), work: Vec::new(), prior: Vec::new() };
-    let selected = desk.select(page);
+    let mut desk = Desk {
+        core,
+        cx,
+        mapping,
+        unit: &mut unit,
+        found,
+        before: HashMap::new(),
+        changes: Vec::new(),
+        work: Vec::new(),
+        prior: Vec::new(),
+    };
+    let rejects: Vec<Change> = page.rejects.iter().map(|reject| keep_reject(desk.unit.key.pass, reject)).collect();
+    desk.changes.extend(rejects);
+    let selected = take_in(page, mapping, cx.sample.as_ref(), desk.unit);
     desk.prepare(selected).await?;
     let Desk { changes, work, prior, .. } = desk;
     lease.commit(&changes).await?;
@@ -71,32 +90,6 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Counts the page and leaves the records that this mapping moves.
-    fn select(&mut self, page: Page<Record>) -> Vec<(Record, Selection)> {
-        let mut counts = [("rows", page.rows), ("quarantined", page.rejects.len() as u64), ("unmapped", 0), ("selected", 0)];
-        for reject in &page.rejects {
-            self.changes.push(keep_reject(self.unit.key.pass, reject));
-        }
-        let sample = self.cx.sample.as_ref();
-        let mut selected = Vec::with_capacity(page.items.len());
-        for record in page.items {
-            if sample.is_some_and(|sample| !sample.contains(&record.key)) {
-                continue;
-            }
-            match self.mapping.select(&record) {
-                Selection::Unmapped => counts[2].1 += 1,
-                selection => {
-                    counts[3].1 += 1;
-                    selected.push((record, selection));
-                }
-            }
-        }
-        for (name, count) in counts {
-            self.unit.counts.insert(name.to_owned(), count);
-        }
-        selected
-    }
-
     /// Decides for every record what is written, if anything.
     async fn prepare(&mut self, selected: Vec<(Record, Selection)>) -> Result<()> {
         let keys: Vec<LedgerKey> =
@@ -114,13 +107,17 @@ impl Desk<'_> {
             match selection {
                 Selection::Selected => drafts.push((row, self.cx.compiled.draft(self.mapping, &record))),
                 Selection::Excluded => self.settle_without_write(row, RowState::Excluded, "the plan leaves it behind"),
-                Selection::Merged(_) => self.settle_without_write(row, RowState::Merged, "another record stands for it"),
+                Selection::Merged(_) => {
+                    self.settle_without_write(row, RowState::Merged, "another record stands for it")
+                }
                 Selection::Unmapped => {}
             }
         }
         let links = drafts
             .iter()
-            .flat_map(|(_, draft)| draft.links.iter().filter(|link| !link.deferred).map(|link| (link.target.clone(), link.to.clone())))
+            .flat_map(|(_, draft)| {
+                draft.links.iter().filter(|link| !link.deferred).map(|link| (link.target.clone(), link.to.clone()))
+            })
             .collect::<HashSet<_>>();
         let targets = Targets::load(self.core, self.cx, links).await?;
         let mut payloads = Vec::with_capacity(drafts.len());
@@ -130,8 +127,12 @@ impl Desk<'_> {
                 Err(row) => self.settle(*row, "hold"),
             }
         }
-        let matches = Matches::load(self.core, self.mapping, payloads.iter().filter(|payload| payload.row.destination.is_none())
-            .map(|payload| &payload.fields)).await?;
+        let matches = Matches::load(
+            self.core,
+            self.mapping,
+            payloads.iter().filter(|payload| payload.row.destination.is_none()).map(|payload| &payload.fields),
+        )
+        .await?;
         let mut updates = Vec::new();
         for payload in payloads {
             self.decide(payload, &matches, &mut updates);
@@ -141,10 +142,9 @@ impl Desk<'_> {
 
     /// Settles a row, unless an earlier execution of this unit did so already.
     fn settle(&mut self, row: Row, operation: &str) {
-        let same = self
-            .before
-            .get(&row.key)
-            .is_some_and(|(state, reason, pass)| *state == row.state && *reason == row.reason && *pass == row.unit.pass);
+        let same = self.before.get(&row.key).is_some_and(|(state, reason, pass)| {
+            *state == row.state && *reason == row.reason && *pass == row.unit.pass
+        });
         if !same || row.state == RowState::Created {
             self.changes.extend(settled(self.core, row, operation));
         }
@@ -168,7 +168,10 @@ impl Desk<'_> {
         if let Some(owner_field) = &self.mapping.owner {
             match self.cx.owners.owner(draft.owner.as_ref()) {
                 Ok(owner) => {
-                    fields.insert(owner_field.clone(), Value::link(RecordRef { object: "user".into(), id: owner.clone() }));
+                    fields.insert(
+                        owner_field.clone(),
+                        Value::link(RecordRef { object: "user".into(), id: owner.clone() }),
+                    );
                 }
                 Err(reason) => {
                     row.waits_for = draft.owner.map(|owner| RecordRef { object: "users".into(), id: owner });
@@ -183,10 +186,16 @@ impl Desk<'_> {
                     row.links.push(to.clone());
                     fields.insert(link.field.clone(), Value::link(to));
                 }
-                Target::Nowhere if !link.required => row.notes.push(format!("{}: the record it links to does not move", link.line)),
+                Target::Nowhere if !link.required => {
+                    row.notes.push(format!("{}: the record it links to does not move", link.line))
+                }
                 Target::Nowhere | Target::Waiting => {
                     row.waits_for = Some(link.to.clone());
-                    return Err(Box::new(held(row, unit, format!("{}: the record it links to is not there", link.line))));
+                    return Err(Box::new(held(
+                        row,
+                        unit,
+                        format!("{}: the record it links to is not there", link.line),
+                    )));
                 }
             }
         }
@@ -274,8 +283,11 @@ impl Desk<'_> {
 
     /// A record that was found after a lost answer gets everything it lacks before it counts as created.
     fn complete(&mut self, row: Row, fields: Fields, hash: Digest, stored: &Stored) {
-        let lacking: Fields =
-            fields.iter().filter(|(name, value)| !same_value(value, stored.fields.get(*name))).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let lacking: Fields = fields
+            .iter()
+            .filter(|(name, value)| !same_value(value, stored.fields.get(*name)))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         if lacking.is_empty() {
             let mut row = row;
             row.state = RowState::Created;
@@ -310,7 +322,10 @@ impl Desk<'_> {
             return Ok(());
         }
         let reader = self.core.destination.reader().ok_or_else(|| {
-            crate::Error::state("write.update", "the destination cannot be read, so nothing there can be changed safely")
+            crate::Error::state(
+                "write.update",
+                "the destination cannot be read, so nothing there can be changed safely",
+            )
         })?;
         let destination = |update: &Update| update.row.destination.clone().expect("an update has a destination");
         let ids: Vec<_> = updates.iter().map(|update| destination(update).id).collect();
@@ -324,14 +339,16 @@ impl Desk<'_> {
                 continue;
             };
             if claims.get(&to).is_some_and(|keys| keys.iter().any(|key| *key != update.row.key)) {
-                let mut row = held(update.row, &self.unit.key, "the record it matches stands for another record already");
+                let mut row =
+                    held(update.row, &self.unit.key, "the record it matches stands for another record already");
                 row.destination = None;
                 self.settle(row, "match");
                 continue;
             }
             let sealed = seal(&stored, &self.mapping.abilities.volatile);
             if update.known_seal && update.row.seal.is_some_and(|seal| seal != sealed) {
-                let row = held(update.row, &self.unit.key, "somebody changed it at the destination since it was written");
+                let row =
+                    held(update.row, &self.unit.key, "somebody changed it at the destination since it was written");
                 self.settle(row, "update");
                 continue;
             }
@@ -368,7 +385,10 @@ impl Desk<'_> {
             key: row.key.clone(),
             pass: self.unit.key.pass,
             destination,
-            fields: differing.keys().map(|name| (name.clone(), stored.fields.get(name).cloned().unwrap_or(Value::Null))).collect(),
+            fields: differing
+                .keys()
+                .map(|name| (name.clone(), stored.fields.get(name).cloned().unwrap_or(Value::Null)))
+                .collect(),
         });
         self.work.push(Work {
             row,

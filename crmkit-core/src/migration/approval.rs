@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AuditEntry, Change, Digest, Error, Plan, Problem, Result, SampleDiff, Severity,
     engine::{Facts, PassKind, PassRecord},
-    engine::{plan_error, keep},
+    engine::{keep, plan_error},
     migration::Migration,
 };
 
@@ -74,7 +74,9 @@ impl Migration {
                 let fingerprint = self.sample_fingerprint(&plan, sample);
                 self.approve(SAMPLE_GATE, fingerprint, actor, Vec::new()).await
             }
-            _ => Err(Error::state("approve.sample", "the ledger holds another sample; look at that one and approve it")),
+            _ => {
+                Err(Error::state("approve.sample", "the ledger holds another sample; look at that one and approve it"))
+            }
         }
     }
 
@@ -105,7 +107,13 @@ impl Migration {
         if frozen.fingerprint() == plan.fingerprint() { Ok(()) } else { Err(self.differs(&frozen, plan)) }
     }
 
-    pub(super) async fn approve(&self, gate: &str, fingerprint: Digest, actor: &str, mut changes: Vec<Change>) -> Result<Approval> {
+    pub(super) async fn approve(
+        &self,
+        gate: &str,
+        fingerprint: Digest,
+        actor: &str,
+        mut changes: Vec<Change>,
+    ) -> Result<Approval> {
         if let Some(known) = self.facts().get::<Approval>("approval", gate).await?
             && known.fingerprint == fingerprint
         {
@@ -131,8 +139,11 @@ impl Migration {
     pub(super) async fn admit(&self, approval: &Approval, gate: &str) -> Result<()> {
         let known: Option<Approval> = self.facts().get("approval", gate).await?;
         if known.as_ref() != Some(approval) || approval.gate != gate {
-            return Err(Error::state("approval.check", "the ledger does not hold this approval; approve the step first")
-                .with_context("gate", gate));
+            return Err(Error::state(
+                "approval.check",
+                "the ledger does not hold this approval; approve the step first",
+            )
+            .with_context("gate", gate));
         }
         let plan = self.frozen_plan().await?;
         let now = match gate {
@@ -168,8 +179,11 @@ impl Migration {
     fn differs(&self, frozen: &Plan, plan: &Plan) -> Error {
         let json = |plan: &Plan| serde_json::to_value(plan).expect("plans are serialisable");
         let at = first_difference(&json(frozen), &json(plan), String::new()).unwrap_or_default();
-        Error::state("plan.frozen", "the plan differs from the one that was approved; restore it, or roll back and approve the new one")
-            .with_context("first_difference", at)
+        Error::state(
+            "plan.frozen",
+            "the plan differs from the one that was approved; restore it, or roll back and approve the new one",
+        )
+        .with_context("first_difference", at)
     }
 
     async fn has_written(&self) -> Result<bool> {

@@ -4,8 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Count, MappingId, Part, Plan, RecordRef, Result, Row, RowState, Select, Uncertain, UnitState,
-    migration::Migration,
+    Count, MappingId, Part, Plan, RecordRef, Result, Row, RowState, Select, Uncertain, UnitState, migration::Migration,
 };
 
 /// What became of the records of one mapping. `source = written + held + excluded + merged`,
@@ -84,7 +83,11 @@ pub(super) fn object_counts(plan: &Plan, units: &[UnitState], counts: &[Count]) 
         .iter()
         .map(|mapping| {
             let read = |name: &str| -> u64 {
-                units.iter().filter(|unit| unit.key.mapping == mapping.id).filter_map(|unit| unit.counts.get(name)).sum()
+                units
+                    .iter()
+                    .filter(|unit| unit.key.mapping == mapping.id)
+                    .filter_map(|unit| unit.counts.get(name))
+                    .sum()
             };
             let rows = |state: RowState| -> u64 {
                 counts
@@ -144,13 +147,14 @@ impl Migration {
 
 fn count_reason(reasons: &mut IndexMap<(MappingId, Part, String), HeldReason>, row: Row) {
     let reason = row.reason.unwrap_or_default();
-    let entry = reasons.entry((row.key.mapping.clone(), row.key.part.clone(), reason.clone())).or_insert_with(|| HeldReason {
-        mapping: row.key.mapping.clone(),
-        part: row.key.part.clone(),
-        reason,
-        records: 0,
-        examples: Vec::new(),
-    });
+    let entry =
+        reasons.entry((row.key.mapping.clone(), row.key.part.clone(), reason.clone())).or_insert_with(|| HeldReason {
+            mapping: row.key.mapping.clone(),
+            part: row.key.part.clone(),
+            reason,
+            records: 0,
+            examples: Vec::new(),
+        });
     entry.records += 1;
     if entry.examples.len() < EXAMPLES {
         entry.examples.push(RecordRef { object: row.key.object, id: row.key.id });

@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use futures::{Stream, lock::Mutex};
 
 use crate::{
-    Binding, Clock, DestinationWriter, Error, IdLedger, MigrationId, Plan, Problem, Result, SourceConnector, Transforms,
+    Binding, Clock, DestinationWriter, Error, IdLedger, MigrationId, Plan, Problem, Result, SourceConnector,
+    Transforms,
     engine::{Core, EngineSettings, Event, EventBus},
 };
 
@@ -116,7 +117,10 @@ impl MigrationBuilder {
         let missing = |part: &str| Error::input("migration.build", format!("a migration needs a {part}"));
         let id = self.id.as_str();
         if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c)) {
-            return Err(Error::input("migration.build", "a migration's id has letters, digits, '.', '_', '-' and ':' only"));
+            return Err(Error::input(
+                "migration.build",
+                "a migration's id has letters, digits, '.', '_', '-' and ':' only",
+            ));
         }
         let clock = match self.clock {
             Some(clock) => clock,

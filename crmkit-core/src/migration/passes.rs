@@ -55,7 +55,8 @@ impl Migration {
                 mapping,
                 page: 0,
             };
-            changes.extend(phase.mappings.iter().map(|mapping| Change::Unit(UnitState::open(key(mapping.clone()), None))));
+            changes
+                .extend(phase.mappings.iter().map(|mapping| Change::Unit(UnitState::open(key(mapping.clone()), None))));
             if phase.task == Task::Write {
                 changes.push(Change::Unit(UnitState::open(key(GATE.into()), None)));
             }
@@ -71,7 +72,12 @@ impl Migration {
 
     /// The phases of a writing pass: what matching needs to know first, then the planner's.
     pub(super) async fn write_phases(&self, plan: &Plan) -> Result<Vec<Phase>> {
-        let matching: Vec<_> = plan.mappings.iter().filter(|mapping| mapping.matching.is_some()).map(|mapping| mapping.id.clone()).collect();
+        let matching: Vec<_> = plan
+            .mappings
+            .iter()
+            .filter(|mapping| mapping.matching.is_some())
+            .map(|mapping| mapping.id.clone())
+            .collect();
         let mut phases = Vec::new();
         if !matching.is_empty() {
             phases.push(Phase { task: Task::Match, mappings: matching });
@@ -87,7 +93,10 @@ impl Migration {
             .await?
             .into_iter()
             .rev()
-            .map(|phase| Phase { task: if phase.task == Task::Link { Task::Unlink } else { Task::Undo }, mappings: phase.mappings })
+            .map(|phase| Phase {
+                task: if phase.task == Task::Link { Task::Unlink } else { Task::Undo },
+                mappings: phase.mappings,
+            })
             .collect();
         if retire {
             phases.push(Phase { task: Task::Retire, mappings: vec![ALL.into()] });
@@ -100,7 +109,10 @@ impl Migration {
         let phases = plan.phases(&destination).map_err(|problem| crate::engine::plan_error(&[problem]))?;
         Ok(phases
             .into_iter()
-            .map(|phase| Phase { task: if phase.task == PhaseTask::Link { Task::Link } else { Task::Write }, mappings: phase.mappings })
+            .map(|phase| Phase {
+                task: if phase.task == PhaseTask::Link { Task::Link } else { Task::Write },
+                mappings: phase.mappings,
+            })
             .collect())
     }
 }

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::UnitKey;
 use crate::{
-    AuditEntry, Change, Destination, Error, ExistingItem, ItemKind, Plan, Prepared, PreparedItem, Recovery, Result, Retry,
-    SchemaItem,
+    AuditEntry, Change, Destination, Error, ExistingItem, ItemKind, Plan, Prepared, PreparedItem, Recovery, Result,
+    Retry, SchemaItem,
     engine::{LeaseGuard, keep},
     migration::{Approval, Migration, PLAN_GATE},
 };
-use crate::UnitKey;
 
 /// What `prepare` made or took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,10 +88,10 @@ impl Migration {
             let taken = PreparedItem { item: ExistingItem { id, item }, made: false };
             return lease.commit(&[keep("prepared", wanted.key, &taken)]).await;
         }
-        let provisioner = core
-            .destination
-            .provisioner()
-            .ok_or_else(|| Error::state("prepare", "the destination's interface cannot make schema items").with_context("item", &wanted.key))?;
+        let provisioner = core.destination.provisioner().ok_or_else(|| {
+            Error::state("prepare", "the destination's interface cannot make schema items")
+                .with_context("item", &wanted.key)
+        })?;
         loop {
             let id = match self.facts().get::<Preparing>("preparing", &wanted.key).await? {
                 Some(earlier) => {
@@ -128,12 +128,16 @@ impl Migration {
                 Err(error) => match error.retry() {
                     Retry::Verify => {}
                     Retry::After(wait) => {
-                        lease.commit(&[Change::Forget { kind: "preparing".to_owned(), key: wanted.key.clone() }]).await?;
+                        lease
+                            .commit(&[Change::Forget { kind: "preparing".to_owned(), key: wanted.key.clone() }])
+                            .await?;
                         let until = error.until().unwrap_or(core.clock.now() + wait);
                         core.clock.sleep_until(until).await;
                     }
                     Retry::Never => {
-                        lease.commit(&[Change::Forget { kind: "preparing".to_owned(), key: wanted.key.clone() }]).await?;
+                        lease
+                            .commit(&[Change::Forget { kind: "preparing".to_owned(), key: wanted.key.clone() }])
+                            .await?;
                         return Err(error.with_context("item", &wanted.key));
                     }
                 },
@@ -146,19 +150,27 @@ impl Migration {
         let snapshot: Vec<ExistingItem> = self.facts().get("document", "snapshot").await?.unwrap_or_default();
         let before: HashSet<_> = snapshot.iter().map(|known| (known.item.kind, known.id.as_str())).collect();
         let prepared = self.prepared().await?;
-        let mine: HashSet<_> = prepared.0.values().map(|known| (known.item.item.kind, known.item.id.as_str())).collect();
+        let mine: HashSet<_> =
+            prepared.0.values().map(|known| (known.item.item.kind, known.item.id.as_str())).collect();
         let fits: Vec<&ExistingItem> = destination
             .items
             .iter()
-            .filter(|known| !before.contains(&(known.item.kind, &*known.id)) && !mine.contains(&(known.item.kind, &*known.id)))
-            .filter(|known| known.item.kind == item.kind && known.item.object == item.object && known.item.name == item.name)
+            .filter(|known| {
+                !before.contains(&(known.item.kind, &*known.id)) && !mine.contains(&(known.item.kind, &*known.id))
+            })
+            .filter(|known| {
+                known.item.kind == item.kind && known.item.object == item.object && known.item.name == item.name
+            })
             .filter(|known| item.kind != ItemKind::Stage || known.item.parent == item.parent)
             .collect();
         match fits[..] {
             [] => Ok(None),
             [one] => Ok(Some(one.id.clone())),
-            _ => Err(Error::state("prepare", "several new items have the same name; remove all but one at the destination")
-                .with_context("item", &item.name)),
+            _ => Err(Error::state(
+                "prepare",
+                "several new items have the same name; remove all but one at the destination",
+            )
+            .with_context("item", &item.name)),
         }
     }
 }
@@ -187,13 +199,20 @@ fn wanted(plan: &Plan, destination: &Destination) -> Vec<Wanted> {
         for stage in &pipeline.stages {
             let existing = pipeline.use_existing.as_ref().and_then(|parent| {
                 let known = |known: &&ExistingItem| {
-                    known.item.kind == ItemKind::Stage && known.item.parent.as_ref() == Some(parent) && known.item.name == stage.name
+                    known.item.kind == ItemKind::Stage
+                        && known.item.parent.as_ref() == Some(parent)
+                        && known.item.name == stage.name
                 };
                 destination.items.iter().find(known).map(|known| known.id.clone())
             });
             let mut item = item(ItemKind::Stage, &pipeline.object, &stage.name);
             item.probability = stage.probability;
-            wanted.push(Wanted { key: Prepared::stage_key(pipeline, stage), item, parent: Some(Prepared::pipeline_key(pipeline)), existing });
+            wanted.push(Wanted {
+                key: Prepared::stage_key(pipeline, stage),
+                item,
+                parent: Some(Prepared::pipeline_key(pipeline)),
+                existing,
+            });
         }
     }
     for field in &plan.fields {

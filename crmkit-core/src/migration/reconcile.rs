@@ -63,7 +63,10 @@ impl Migration {
 
     pub(super) async fn verify_phases(&self) -> Result<Vec<Phase>> {
         let plan = self.frozen_plan().await?;
-        Ok(vec![Phase { task: Task::Verify, mappings: plan.mappings.iter().map(|mapping| mapping.id.clone()).collect() }])
+        Ok(vec![Phase {
+            task: Task::Verify,
+            mappings: plan.mappings.iter().map(|mapping| mapping.id.clone()).collect(),
+        }])
     }
 
     /// The document of a reconciliation.
@@ -76,13 +79,27 @@ impl Migration {
             .into_iter()
             .map(|count| {
                 let sum = |name: &str| -> u64 {
-                    units.iter().filter(|unit| unit.key.mapping == count.mapping.as_str()).filter_map(|unit| unit.counts.get(name)).sum()
+                    units
+                        .iter()
+                        .filter(|unit| unit.key.mapping == count.mapping.as_str())
+                        .filter_map(|unit| unit.counts.get(name))
+                        .sum()
                 };
-                VerifiedCount { verified: sum("verified"), mismatched: sum("mismatched"), missing: sum("missing"), count }
+                VerifiedCount {
+                    verified: sum("verified"),
+                    mismatched: sum("mismatched"),
+                    missing: sum("missing"),
+                    count,
+                }
             })
             .collect();
-        let mismatches: Vec<Mismatch> =
-            self.facts().all(&format!("mismatch/{}", pass_key(pass))).await?.into_iter().map(|(_, mismatch)| mismatch).collect();
+        let mismatches: Vec<Mismatch> = self
+            .facts()
+            .all(&format!("mismatch/{}", pass_key(pass)))
+            .await?
+            .into_iter()
+            .map(|(_, mismatch)| mismatch)
+            .collect();
         let held = self.held_reasons(&plan, None).await?;
         let clean = record.finished.is_some()
             && held.is_empty()

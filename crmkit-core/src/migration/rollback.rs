@@ -70,11 +70,9 @@ impl Migration {
     /// `State` without the approval of a preview.
     pub async fn rollback(&self, approval: &Approval) -> Result<RollbackReport> {
         self.open().await?;
-        let preview = approval
-            .gate
-            .strip_prefix("rollback/")
-            .and_then(|pass| pass.parse().ok())
-            .ok_or_else(|| Error::state("rollback", "this approval is for another step; approve the rollback's preview"))?;
+        let preview = approval.gate.strip_prefix("rollback/").and_then(|pass| pass.parse().ok()).ok_or_else(|| {
+            Error::state("rollback", "this approval is for another step; approve the rollback's preview")
+        })?;
         self.admit(approval, &rollback_gate(preview)).await?;
         self.undo(None, preview, approval.gate.clone()).await
     }
@@ -136,7 +134,13 @@ impl Migration {
             kept,
             retired: names(self.facts().all(&format!("retired/{}", pass_key(preview))).await?),
             kept_items: names(self.facts().all(&format!("kept_item/{}", pass_key(preview))).await?),
-            unrestored: self.facts().all::<String>(&format!("unrestored/{}", pass_key(preview))).await?.into_iter().map(|(key, reason)| format!("{key}: {reason}")).collect(),
+            unrestored: self
+                .facts()
+                .all::<String>(&format!("unrestored/{}", pass_key(preview)))
+                .await?
+                .into_iter()
+                .map(|(key, reason)| format!("{key}: {reason}"))
+                .collect(),
             observed: Observed::of(&record),
         })
     }

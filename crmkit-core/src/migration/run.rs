@@ -75,7 +75,11 @@ impl Migration {
         self.open().await?;
         self.admit(approval, SAMPLE_GATE).await?;
         let passes = self.passes().await?;
-        let taken_back = passes.iter().filter(|pass| matches!(pass.kind, PassKind::Rollback { of: None, .. })).map(|pass| pass.number).max();
+        let taken_back = passes
+            .iter()
+            .filter(|pass| matches!(pass.kind, PassKind::Rollback { of: None, .. }))
+            .map(|pass| pass.number)
+            .max();
         let last = passes.iter().filter(|pass| pass.kind == PassKind::Initial).map(|pass| pass.number).max();
         if let Some(last) = last.filter(|last| taken_back.is_none_or(|taken_back| taken_back < *last)) {
             return Ok(last);
@@ -119,9 +123,12 @@ impl Migration {
         let record = self.pass(pass).await?;
         let units = self.facts().units(&Select::Units(pass)).await?;
         let counts = self.facts().counts(Some(pass)).await?;
-        let rejects = self.core.ledger.select(&Select::Facts(format!("reject/{}", pass_key(pass))), None, SHOWN_REJECTS).await?;
+        let rejects =
+            self.core.ledger.select(&Select::Facts(format!("reject/{}", pass_key(pass))), None, SHOWN_REJECTS).await?;
         let waits_for = match action {
-            Action::WaitForDecision { units } => units.iter().map(|(unit, reason)| format!("{unit}: {reason}")).collect(),
+            Action::WaitForDecision { units } => {
+                units.iter().map(|(unit, reason)| format!("{unit}: {reason}")).collect()
+            }
             Action::WaitForApproval { gate } => vec![format!("approval of {gate}")],
             Action::Run { .. } | Action::SleepUntil { .. } | Action::Finished => Vec::new(),
         };
@@ -137,7 +144,9 @@ impl Migration {
             quarantined: rejects
                 .items
                 .into_iter()
-                .filter_map(|entry| if let crate::Entry::Fact(fact) = entry { serde_json::from_value(fact.value).ok() } else { None })
+                .filter_map(|entry| {
+                    if let crate::Entry::Fact(fact) = entry { serde_json::from_value(fact.value).ok() } else { None }
+                })
                 .collect(),
             observed: Observed::of(&record),
         })

@@ -42,7 +42,8 @@ impl SampleDiff {
             .records
             .iter()
             .map(|record| {
-                let fields: Vec<_> = record.fields.iter().map(|field| (&field.field, &field.source, field.same)).collect();
+                let fields: Vec<_> =
+                    record.fields.iter().map(|field| (&field.field, &field.source, field.same)).collect();
                 (&record.mapping, &record.source, fields)
             })
             .collect();
@@ -69,8 +70,13 @@ impl Migration {
         };
         let written = self.once(PassKind::Sample, Some(PLAN_GATE)).await?;
         let compared = self.once(PassKind::Reconcile { of: Some(written) }, None).await?;
-        let records: Vec<ComparedRecord> =
-            self.facts().all(&format!("compared/{}", pass_key(compared))).await?.into_iter().map(|(_, record)| record).collect();
+        let records: Vec<ComparedRecord> = self
+            .facts()
+            .all(&format!("compared/{}", pass_key(compared)))
+            .await?
+            .into_iter()
+            .map(|(_, record)| record)
+            .collect();
         let held = self.held_reasons(&plan, Some(written)).await?;
         if !plan.sample.keep {
             let preview = self.preview(Some(written)).await?;
@@ -96,8 +102,14 @@ impl Migration {
     /// Drives the last pass of a kind to its end, or a new one where the last was followed by a rollback of everything.
     async fn once(&self, kind: PassKind, gate: Option<&str>) -> Result<u32> {
         let passes = self.passes().await?;
-        let taken_back = passes.iter().filter(|pass| matches!(pass.kind, PassKind::Rollback { of: None, .. })).map(|pass| pass.number).max();
-        let last = passes.iter().rfind(|pass| pass.kind == kind && taken_back.is_none_or(|taken_back| taken_back < pass.number));
+        let taken_back = passes
+            .iter()
+            .filter(|pass| matches!(pass.kind, PassKind::Rollback { of: None, .. }))
+            .map(|pass| pass.number)
+            .max();
+        let last = passes
+            .iter()
+            .rfind(|pass| pass.kind == kind && taken_back.is_none_or(|taken_back| taken_back < pass.number));
         let pass = match last {
             Some(last) => last.number,
             None => {
@@ -138,7 +150,8 @@ impl Migration {
             let mut lowest: BTreeSet<(Digest, RecordRef)> = BTreeSet::new();
             self.each(&cx, &mapping.id, |record, _| {
                 let seed = plan.sample.seed.to_le_bytes();
-                let digest = Digest::of_parts([&seed[..], record.object.as_str().as_bytes(), record.id.as_str().as_bytes()]);
+                let digest =
+                    Digest::of_parts([&seed[..], record.object.as_str().as_bytes(), record.id.as_str().as_bytes()]);
                 lowest.insert((digest, record.clone()));
                 if lowest.len() > share {
                     lowest.pop_last();
@@ -167,14 +180,23 @@ impl Migration {
     }
 
     /// Every record that a mapping takes, with where it links to.
-    async fn each(&self, cx: &PassContext, mapping: &MappingId, mut look: impl FnMut(&RecordRef, &[(MappingId, RecordRef)])) -> Result<()> {
+    async fn each(
+        &self,
+        cx: &PassContext,
+        mapping: &MappingId,
+        mut look: impl FnMut(&RecordRef, &[(MappingId, RecordRef)]),
+    ) -> Result<()> {
         let mapping = cx.compiled.mapping(mapping).expect("the plan names it");
         let mut request = PageRequest::first(mapping.from.clone(), self.core.settings.page_size);
         loop {
             let page = self.core.source.read(&request).await?;
             for record in page.items.iter().filter(|record| mapping.select(record) == Selection::Selected) {
                 let draft = cx.compiled.draft(mapping, record);
-                let links: Vec<_> = draft.links.into_iter().map(|link| (link.target.clone(), cx.compiled.survivor(&link.target, &link.to))).collect();
+                let links: Vec<_> = draft
+                    .links
+                    .into_iter()
+                    .map(|link| (link.target.clone(), cx.compiled.survivor(&link.target, &link.to)))
+                    .collect();
                 look(&record.key, &links);
             }
             match page.next {

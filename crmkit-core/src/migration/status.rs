@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Approval, ObjectCount, Result, Select, UnitStatus,
     engine::PassRecord,
-    migration::{Migration, UncertainCount, counts::{object_counts, uncertain_counts}},
+    migration::{
+        Migration, UncertainCount,
+        counts::{object_counts, uncertain_counts},
+    },
 };
 
 /// Where a migration stands.
@@ -42,13 +45,25 @@ impl Migration {
         let done = units.iter().filter(|unit| unit.status == UnitStatus::Done).count() as u64;
         let waits_for = units
             .iter()
-            .filter_map(|unit| if let UnitStatus::Blocked { reason } = &unit.status { Some(format!("{}: {reason}", unit.key)) } else { None })
+            .filter_map(|unit| {
+                if let UnitStatus::Blocked { reason } = &unit.status {
+                    Some(format!("{}: {reason}", unit.key))
+                } else {
+                    None
+                }
+            })
             .collect();
         let counts = self.facts().counts(None).await?;
         Ok(Status {
             format: "crmkit.status".to_owned(),
             version: 1,
-            approvals: self.facts().all::<Approval>("approval").await?.into_iter().map(|(_, approval)| approval).collect(),
+            approvals: self
+                .facts()
+                .all::<Approval>("approval")
+                .await?
+                .into_iter()
+                .map(|(_, approval)| approval)
+                .collect(),
             units: (done, units.len() as u64),
             objects: plan.map(|plan| object_counts(&plan, &units, &counts)).unwrap_or_default(),
             uncertain: uncertain_counts(&counts),

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use crate::{
     Abilities, Clock, Cursor, Destination, DestinationWriter, Error, ErrorKind, ExistingItem, FieldConcept, FieldName,
     FieldSchema, FieldType, Fields, ItemKind, ObjectName, ObjectSchema, OperationKind, OptionSchema, Page, PageRequest,
-    Permission, Probe, Provisioner, Reader, RecordId, RecordRef, Recovery, Remover, Removal, Result, Retry, Schema,
+    Permission, Probe, Provisioner, Reader, RecordId, RecordRef, Recovery, Removal, Remover, Result, Retry, Schema,
     SchemaItem, Stored, User, Value, WriteBatch, Written, compare::same_value,
 };
 
@@ -85,29 +85,48 @@ impl MockDestination {
         let owner = || FieldSchema::new("owner", "Owner", FieldType::link("user")).means(FieldConcept::Owner);
         let name = || FieldSchema::new("name", "Name", FieldType::text()).means(FieldConcept::Name).required();
         let marked = Recovery::MarkerField { label: "crmkit_id".to_owned() };
-        let witnessed = Recovery::Witness { fields: vec!["organization".into(), "person".into(), "deal".into(), "body".into()] };
-        let organization = ObjectSchema::new("organization", "Organization", Object::Organization)
-            .with(name())
-            .with(owner())
-            .with(FieldSchema::new("parent", "Parent", FieldType::link("organization")).means(FieldConcept::Parent).clearable());
+        let witnessed =
+            Recovery::Witness { fields: vec!["organization".into(), "person".into(), "deal".into(), "body".into()] };
+        let organization =
+            ObjectSchema::new("organization", "Organization", Object::Organization).with(name()).with(owner()).with(
+                FieldSchema::new("parent", "Parent", FieldType::link("organization"))
+                    .means(FieldConcept::Parent)
+                    .clearable(),
+            );
         let person = ObjectSchema::new("person", "Person", Object::Person)
             .with(name())
             .with(owner())
             .with(FieldSchema::new("emails", "E-mails", FieldType::Emails).means(FieldConcept::Emails).clearable())
-            .with(FieldSchema::new("organization", "Organization", FieldType::link("organization")).means(FieldConcept::Organization));
+            .with(
+                FieldSchema::new("organization", "Organization", FieldType::link("organization"))
+                    .means(FieldConcept::Organization),
+            );
         let deal = ObjectSchema::new("deal", "Deal", Object::Deal)
             .with(name())
             .with(owner())
             .with(FieldSchema::new("stage", "Stage", FieldType::Option).means(FieldConcept::Stage))
             .with(FieldSchema::new("amount", "Amount", FieldType::Decimal).means(FieldConcept::Amount))
             .with(FieldSchema::new("person", "Person", FieldType::link("person")).means(FieldConcept::Person))
-            .with(FieldSchema::new("organization", "Organization", FieldType::link("organization")).means(FieldConcept::Organization));
+            .with(
+                FieldSchema::new("organization", "Organization", FieldType::link("organization"))
+                    .means(FieldConcept::Organization),
+            );
         let note = ObjectSchema::new("note", "Note", Object::Note)
             .with(FieldSchema::new("body", "Body", FieldType::Rich).means(FieldConcept::Body).required())
-            .with(FieldSchema::new("organization", "Organization", FieldType::link("organization")).means(FieldConcept::Organization))
+            .with(
+                FieldSchema::new("organization", "Organization", FieldType::link("organization"))
+                    .means(FieldConcept::Organization),
+            )
             .with(FieldSchema::new("person", "Person", FieldType::link("person")).means(FieldConcept::Person))
             .with(FieldSchema::new("deal", "Deal", FieldType::link("deal")).means(FieldConcept::Deal));
-        let able = |recovery| Abilities { batch: 1, atomic: false, recovery, update: true, remove: Removal::Soft, volatile: Vec::new() };
+        let able = |recovery| Abilities {
+            batch: 1,
+            atomic: false,
+            recovery,
+            update: true,
+            remove: Removal::Soft,
+            volatile: Vec::new(),
+        };
         let objects = vec![
             (organization, able(marked.clone())),
             (person, able(marked.clone())),
@@ -214,18 +233,35 @@ impl World {
         let known = self.schema.object(object).ok_or_else(|| Error::input("mock.write", "there is no such object"))?;
         for (name, value) in fields {
             let Some(field) = known.fields.get(name) else {
-                return Err(Error::new(ErrorKind::Rejected, "mock.write", format!("unknown field {name}"), Retry::Never));
+                return Err(Error::new(
+                    ErrorKind::Rejected,
+                    "mock.write",
+                    format!("unknown field {name}"),
+                    Retry::Never,
+                ));
             };
             if let Value::Option(id) = value
                 && !field.options.iter().any(|option| option.id == **id)
             {
-                return Err(Error::new(ErrorKind::Rejected, "mock.write", format!("unknown option in {name}"), Retry::Never));
+                return Err(Error::new(
+                    ErrorKind::Rejected,
+                    "mock.write",
+                    format!("unknown option in {name}"),
+                    Retry::Never,
+                ));
             }
             if let Some(to) = value.as_ref_to()
                 && to.object != *"user"
-                && !self.records.iter().any(|((object, id), kept)| *object == to.object && to.id == id.to_string().as_str() && !kept.trashed)
+                && !self.records.iter().any(|((object, id), kept)| {
+                    *object == to.object && to.id == id.to_string().as_str() && !kept.trashed
+                })
             {
-                return Err(Error::new(ErrorKind::Rejected, "mock.write", format!("{name} links to nothing"), Retry::Never));
+                return Err(Error::new(
+                    ErrorKind::Rejected,
+                    "mock.write",
+                    format!("{name} links to nothing"),
+                    Retry::Never,
+                ));
             }
         }
         Ok(())
@@ -243,8 +279,12 @@ fn refuse(fault: MockFault) -> Option<Error> {
             Some(Error::new(ErrorKind::Limited, "mock.write", "too many requests", Retry::After(wait)))
         }
         MockFault::CloseBeforeApply => Some(lost(false)),
-        MockFault::Reject => Some(Error::new(ErrorKind::Rejected, "mock.write", "the record was refused", Retry::Never)),
-        MockFault::Unauthorized => Some(Error::new(ErrorKind::Auth, "mock.write", "the credentials were refused", Retry::Never)),
+        MockFault::Reject => {
+            Some(Error::new(ErrorKind::Rejected, "mock.write", "the record was refused", Retry::Never))
+        }
+        MockFault::Unauthorized => {
+            Some(Error::new(ErrorKind::Auth, "mock.write", "the credentials were refused", Retry::Never))
+        }
         MockFault::CloseAfterApply => None,
     }
 }
@@ -289,18 +329,26 @@ impl DestinationWriter for MockDestination {
             }
             let id = match &operation.kind {
                 OperationKind::Create => world.insert(batch.object.clone(), operation.fields.clone(), now),
-                OperationKind::Update { id, .. } => match world.record(&batch.object, id).filter(|kept| !kept.trashed) {
-                    Some(kept) => {
-                        kept.fields.extend(operation.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
-                        kept.fields.retain(|_, value| *value != Value::Null);
-                        kept.modified = now;
-                        id.clone()
+                OperationKind::Update { id, .. } => {
+                    match world.record(&batch.object, id).filter(|kept| !kept.trashed) {
+                        Some(kept) => {
+                            kept.fields
+                                .extend(operation.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+                            kept.fields.retain(|_, value| *value != Value::Null);
+                            kept.modified = now;
+                            id.clone()
+                        }
+                        None => {
+                            answers.push(Err(Error::new(
+                                ErrorKind::NotFound,
+                                "mock.write",
+                                "there is no such record",
+                                Retry::Never,
+                            )));
+                            continue;
+                        }
                     }
-                    None => {
-                        answers.push(Err(Error::new(ErrorKind::NotFound, "mock.write", "there is no such record", Retry::Never)));
-                        continue;
-                    }
-                },
+                }
             };
             let verb = if operation.kind == OperationKind::Create { "create" } else { "update" };
             world.log.push(format!("{verb} {} {id}", batch.object));
@@ -331,7 +379,8 @@ impl Reader for MockDestination {
         let mut world = self.world();
         world.log.push(format!("find {object} {}", probes.len()));
         let fits = |probe: &Probe, kept: &Kept| {
-            kept.modified >= probe.sent_after && probe.fields.iter().all(|(name, value)| same_value(value, kept.fields.get(name)))
+            kept.modified >= probe.sent_after
+                && probe.fields.iter().all(|(name, value)| same_value(value, kept.fields.get(name)))
         };
         Ok(probes
             .iter()
@@ -356,8 +405,12 @@ impl Reader for MockDestination {
     async fn scan(&self, request: &PageRequest) -> Result<Page<Stored>> {
         let world = self.world();
         let after: u64 = request.cursor.as_ref().and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0);
-        let mut live = world.records.iter().filter(|((object, id), kept)| *object == request.object && *id > after && !kept.trashed);
-        let items: Vec<Stored> = live.by_ref().take(request.limit).map(|((object, id), kept)| world.stored(object, *id, kept)).collect();
+        let mut live = world
+            .records
+            .iter()
+            .filter(|((object, id), kept)| *object == request.object && *id > after && !kept.trashed);
+        let items: Vec<Stored> =
+            live.by_ref().take(request.limit).map(|((object, id), kept)| world.stored(object, *id, kept)).collect();
         let next = live.next().and(items.last()).map(|last| Cursor(last.id.to_string()));
         Ok(Page::of(items, next))
     }
@@ -365,7 +418,13 @@ impl Reader for MockDestination {
 
 #[async_trait]
 impl Remover for MockDestination {
-    async fn remove(&self, object: &ObjectName, id: &RecordId, _version: Option<&str>, send_before: DateTime<Utc>) -> Result<()> {
+    async fn remove(
+        &self,
+        object: &ObjectName,
+        id: &RecordId,
+        _version: Option<&str>,
+        send_before: DateTime<Utc>,
+    ) -> Result<()> {
         if self.clock.now() > send_before {
             return Err(too_late());
         }
@@ -395,23 +454,30 @@ impl Provisioner for MockDestination {
         }
         let id = format!("item{}", world.next);
         world.next += 1;
-        let pipeline = item.parent.as_ref().and_then(|parent| world.items.iter().find(|known| known.id == *parent)).map(|known| known.item.name.clone());
-        let object = world
-            .schema
-            .objects
-            .get_mut(&item.object)
-            .ok_or_else(|| Error::new(ErrorKind::Rejected, "mock.prepare", "there is no such object", Retry::Never))?;
+        let pipeline = item
+            .parent
+            .as_ref()
+            .and_then(|parent| world.items.iter().find(|known| known.id == *parent))
+            .map(|known| known.item.name.clone());
+        let object =
+            world.schema.objects.get_mut(&item.object).ok_or_else(|| {
+                Error::new(ErrorKind::Rejected, "mock.prepare", "there is no such object", Retry::Never)
+            })?;
         match item.kind {
             ItemKind::Field => {
                 let ty = item.ty.clone().unwrap_or(FieldType::text());
                 let mut field = FieldSchema::new(id.as_str(), item.name.clone(), ty).custom().clearable();
-                let option = |(index, label): (usize, &String)| OptionSchema { id: format!("{id}-{index}"), label: label.clone() };
+                let option = |(index, label): (usize, &String)| OptionSchema {
+                    id: format!("{id}-{index}"),
+                    label: label.clone(),
+                };
                 field.options = item.options.iter().enumerate().map(option).collect();
                 object.fields.insert(field.name.clone(), field);
             }
             ItemKind::Stage => {
                 let label = format!("{}/{}", pipeline.unwrap_or_default(), item.name);
-                if let Some(stage) = object.fields.values_mut().find(|field| field.concept == Some(FieldConcept::Stage)) {
+                if let Some(stage) = object.fields.values_mut().find(|field| field.concept == Some(FieldConcept::Stage))
+                {
                     stage.options.push(OptionSchema { id: id.clone(), label });
                 }
             }

@@ -2,5 +2,9 @@
 
 mod clock;
 pub mod conformance;
+mod mock;
+mod source;
 
 pub use clock::ManualClock;
+pub use mock::{MockDestination, MockFault};
+pub use source::MockSource;

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 use crate::{
-    Cursor, Error, ObjectName, ObjectSchema, Page, PageRequest, Record, RecordRef, Result, Schema, Source, SourceConnector,
+    Cursor, Error, ObjectName, ObjectSchema, Page, PageRequest, Record, RecordRef, Result, Schema, Source,
+    SourceConnector,
 };
 
 /// A source in memory. Clones share the records.
