@@ -3,6 +3,10 @@
 //! It is written from the vendor's documentation alone and shares nothing with the connector, so that a misreading of
 //! one is noticed by the other.
 //!
+//! Over HTTP it is steered by `POST /_simulator/{faults,seed,reset,clock,accounts,switches}` and watched by
+//! `GET /_simulator/{dump,requests,faults,switches,routes}`: with an `x-api-token` for that company, without one for
+//! all. `/v1/…` is taken as `/api/v1/…`, in faults and in the log, too.
+//!
 //! ```
 //! use crmkit_pipedrive::simulator::PipedriveSimulator;
 //!
