@@ -136,6 +136,19 @@ impl PipedriveSimulator {
         dump["tables"][table].as_array().cloned().unwrap_or_default()
     }
 
+    /// Merges `row` into the stored row with its `id` in the default account, or adds it, unchecked and without a call:
+    /// how a test plays the company's own people, who deactivate a user or edit a record meanwhile.
+    ///
+    /// # Errors
+    /// When there is no such table, the row is not an object, or the journal cannot be written.
+    pub fn put(&self, table: &str, row: Value) -> io::Result<()> {
+        let Value::Object(row) = row else { return Err(io::Error::other("a row is an object")) };
+        let (company, _) = self.state.by_token(self.token()).ok_or_else(|| io::Error::other("no default account"))?;
+        let mut store = company.store();
+        let stored = store.merge(table, row);
+        stored.and_then(|()| self.state.record_changes(&company.profile().name, &mut store)).map_err(io::Error::other)
+    }
+
     /// The tokens of the daily budget that the default account has spent since the start.
     pub fn tokens_spent(&self) -> u64 {
         self.state.by_token(self.token()).map_or(0, |(company, _)| company.tokens_spent())

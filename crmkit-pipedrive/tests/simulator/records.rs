@@ -310,3 +310,33 @@ async fn organizations_are_related() {
     assert_eq!(api.delete("/api/v1/organizationRelationships/1").await.1["data"], json!({"id": 1}));
     assert_eq!(api.get("/api/v1/organizationRelationships?org_id=2").await["data"], json!([]));
 }
+
+#[tokio::test]
+async fn deleting_cascades_only_if_switched_on() {
+    let (simulator, api) = start().await;
+    for number in 1..=2 {
+        api.post("/api/v2/persons", json!({"name": format!("P{number}")})).await;
+        api.post("/api/v1/notes", json!({"content": "x", "person_id": number})).await;
+    }
+    api.delete("/api/v2/persons/1").await;
+    assert_eq!(ids(&api.get("/api/v1/notes").await), [1, 2]);
+    let mut switches = Switches::default();
+    switches.delete_cascades = true;
+    simulator.set_switches(switches).unwrap();
+    api.delete("/api/v2/persons/2").await;
+    assert_eq!(ids(&api.get("/api/v1/notes").await), [1]);
+}
+
+#[tokio::test]
+async fn unknown_keys_can_be_ignored() {
+    let (simulator, api) = start().await;
+    let mut switches = Switches::default();
+    (switches.unknown_keys, switches.limit_over_max) = (Stray::Ignored, Stray::Ignored);
+    switches.label_options_writable = false;
+    simulator.set_switches(switches).unwrap();
+    let made = api.post("/api/v2/organizations", json!({"name": "Acme", "nonsense": 1})).await;
+    assert!(made.get("nonsense").is_none());
+    assert_eq!(ids(&api.get("/api/v2/organizations?limit=9999").await), [1]);
+    let labels = "/api/v2/personFields/label_ids/options";
+    api.refused("POST", labels, json!([{"label": "VIP"}]), 400, "custom fields").await;
+}

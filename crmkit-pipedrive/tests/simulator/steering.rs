@@ -149,3 +149,27 @@ async fn a_proxy_loses_answers_too() {
     api.get("/api/v2/organizations").await;
     assert_eq!((proxy.verify().len(), proxy.requests().len()), (1, 3));
 }
+
+#[tokio::test]
+async fn others_change_things_meanwhile() {
+    let (simulator, api) = start().await;
+    api.post("/api/v2/organizations", json!({"name": "Acme", "owner_id": 5})).await;
+    simulator.put("users", json!({"id": 5, "active_flag": false})).unwrap();
+    simulator.put("organizations", json!({"id": 1, "name": "Acme AB"})).unwrap();
+    let stored = api.get("/api/v2/organizations/1").await;
+    assert_eq!((&stored["data"]["name"], &stored["data"]["owner_id"]), (&json!("Acme AB"), &json!(5)));
+    api.refused("POST", "/api/v2/organizations", json!({"name": "B", "owner_id": 5}), 400, "owner_id").await;
+    simulator.put("users", json!({"name": "New", "email": "new@x.example", "active_flag": true})).unwrap();
+    assert_eq!(api.post("/api/v2/organizations", json!({"name": "B", "owner_id": 37})).await["owner_id"], 37);
+    assert!(simulator.put("nonsense", json!({})).is_err());
+}
+
+#[tokio::test]
+async fn a_delay_takes_its_time() {
+    let (simulator, api) = start().await;
+    simulator.fault(Fault::on("POST", "/api/v2/organizations", Effect::Delay { ms: 30 }));
+    let began = std::time::Instant::now();
+    api.post("/api/v2/organizations", json!({"name": "Acme"})).await;
+    assert!(began.elapsed().as_millis() >= 30);
+    assert!(simulator.verify().is_empty());
+}
