@@ -153,3 +153,57 @@ async fn a_jumping_clock_skips_the_waits() {
     assert!(clock.now() - began >= TimeDelta::seconds(4));
     assert!(real.elapsed().as_secs() < 8);
 }
+
+#[tokio::test]
+async fn switches_change_what_limits_say() {
+    let clock = FrozenClock::new();
+    let mut switches = Switches::default();
+    (switches.failed_calls_cost, switches.daily_headers, switches.retry_after) = (false, false, false);
+    switches.search_counts_as_burst = false;
+    let builder = PipedriveSimulator::builder().tier(Tier::Lite).clock(clock).switches(switches);
+    let simulator = builder.start().await.unwrap();
+    let api = Api::of(&simulator);
+    assert_eq!(api.call("GET", "/api/v2/deals/9", None).await.0, 404);
+    assert_eq!(simulator.tokens_spent(), 0);
+    for _ in 0..10 {
+        assert_eq!(api.call("GET", "/api/v2/persons/search?term=xx", None).await.0, 200);
+    }
+    assert_eq!(api.call("GET", "/api/v2/persons/search?term=xx", None).await.0, 429);
+    let mut last = None;
+    for _ in 0..20 {
+        last = Some(api.send("GET", "/api/v1/users/me", None).await.unwrap());
+    }
+    let last = last.unwrap();
+    assert_eq!((last.status().as_u16(), &last.headers()["x-ratelimit-remaining"]), (429, &"0".parse().unwrap()));
+    assert!(!last.headers().contains_key("retry-after"));
+    assert!(!last.headers().contains_key("x-daily-ratelimit-token-remaining"));
+}
+
+#[tokio::test]
+async fn time_takes_deleted_records_and_brings_new_fields() {
+    let clock = FrozenClock::new();
+    let mut switches = Switches::default();
+    (switches.field_lag_ms, switches.backdating_needs_admin) = (2_000, true);
+    let builder = PipedriveSimulator::builder().limits(false).clock(clock.clone()).switches(switches);
+    let simulator = builder.start().await.unwrap();
+    let api = Api::of(&simulator);
+    let field = api.post("/api/v2/personFields", json!({"field_name": "F", "field_type": "text"})).await;
+    let body = json!({"name": "Jane", "custom_fields": {field["field_code"].as_str().unwrap(): "x"}});
+    api.refused("POST", "/api/v2/persons", body.clone(), 400, "Unknown key").await;
+    clock.advance(TimeDelta::seconds(2));
+    api.post("/api/v2/persons", body).await;
+
+    let (_, agent) = api.call("POST", "/_simulator/accounts", Some(json!({"user_id": 2}))).await;
+    let agent = Api { token: agent["token"].as_str().unwrap().into(), ..Api::of(&simulator) };
+    let old = json!({"name": "Old", "add_time": "2020-01-01T00:00:00Z"});
+    agent.refused("POST", "/api/v2/persons", old.clone(), 403, "permissions").await;
+    api.post("/api/v2/persons", old).await;
+
+    api.post("/api/v2/deals", json!({"title": "D"})).await;
+    assert_eq!(api.delete("/api/v2/deals/1").await.0, 200);
+    clock.advance(TimeDelta::days(29));
+    assert_eq!(api.get("/api/v2/deals/1").await["data"]["is_deleted"], true);
+    clock.advance(TimeDelta::days(2));
+    assert_eq!(api.call("GET", "/api/v2/deals/1", None).await.0, 404);
+    assert_eq!(api.get("/api/v2/deals?status=deleted").await["data"], json!([]));
+}
