@@ -1,0 +1,12 @@
+//! The simulator against the vendor's documentation, over plain HTTP.
+#![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "simulator/api.rs"]
+mod api;
+#[path = "simulator/limits.rs"]
+mod limits;
+#[path = "simulator/records.rs"]
+mod records;
+#[path = "simulator/steering.rs"]
+mod steering;
