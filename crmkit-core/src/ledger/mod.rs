@@ -337,6 +337,7 @@ pub enum Select {
 /// What a selection gives.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "each variant carries the type of its name")]
+#[allow(clippy::large_enum_variant, reason = "nearly all entries are rows")]
 pub enum Entry {
     Row(Row),
     Unit(UnitState),

@@ -115,7 +115,7 @@ pub async fn settling_twice_changes_nothing<H: LedgerHarness>() {
     ledger.commit(&lease, &[Change::Intend(intended("1", harness.clock().now()))]).await.expect("an intent");
     for _ in 0..2 {
         ledger.commit(&lease, &[Change::Settle(linked.clone())]).await.expect("the same outcome again");
-        assert_eq!(rows_in(&ledger, &people(&[])).await, [linked.clone()]);
+        assert_eq!(rows_in(&ledger, &people(&[])).await, std::slice::from_ref(&linked));
         assert_eq!(ids_in(&ledger, &Select::LinkingTo(vec![person("99")])).await, ["1"]);
         assert!(
             all(&ledger, &Select::Counts { pass: None }, 10).await.iter().all(
