@@ -2,6 +2,8 @@
 #![cfg(feature = "testing")]
 
 mod saboteurs;
+#[cfg(feature = "sqlite")]
+mod same;
 #[cfg(all(feature = "sqlite", unix))]
 mod sqlite;
 

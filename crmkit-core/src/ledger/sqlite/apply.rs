@@ -221,7 +221,8 @@ impl<'c> RowTable<'c> {
             insert: connection.prepare_cached(
                 "INSERT INTO entries (mapping, object, id, part, state, to_object, to_id, hash, seal, pass, phase, unit,
                      page, uncertain, intent, links, rest, settled)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+                 ON CONFLICT DO NOTHING",
             )?,
             update: connection.prepare_cached(
                 "UPDATE entries SET state = ?5, to_object = ?6, to_id = ?7, hash = ?8, seal = ?9, pass = ?10,
@@ -242,6 +243,9 @@ impl<'c> RowTable<'c> {
     }
 
     fn intend(&mut self, row: &Encoded) -> rusqlite::Result<()> {
+        if self.insert_new(row)? {
+            return Ok(());
+        }
         let old = self.find(&row.key)?;
         let settled = match &old {
             Some(old) if old.settled.is_some() => old.settled.clone(),
@@ -326,35 +330,22 @@ impl<'c> RowTable<'c> {
             .optional()
     }
 
-    fn write(&mut self, old: Option<&Old>, new: &Encoded, settled: Option<&str>) -> rusqlite::Result<()> {
-        let key = &new.key;
-        let statement = if old.is_some() { &mut self.update } else { &mut self.insert };
-        statement.execute(params![
-            key.mapping.as_str(),
-            key.object.as_str(),
-            key.id.as_str(),
-            key.part.as_str(),
-            state_number(new.state),
-            new.destination.as_ref().map(|to| to.object.as_str()),
-            new.destination.as_ref().map(|to| to.id.as_str()),
-            new.hash.as_ref().map(|hash| hash.as_bytes()),
-            new.seal.as_ref().map(|seal| seal.as_bytes()),
-            new.unit.pass,
-            new.unit.phase,
-            new.unit_mapping(),
-            new.unit.page as i64,
-            new.uncertain.map(uncertain_number),
-            new.intent,
-            new.links,
-            new.rest,
-            settled,
-        ])?;
-        if let Some(old) = old {
-            self.count(key, old.state, old.uncertain, old.pass, -1);
+    /// Keeps a row if there is none of its key: most rows are new, and looking first would take as long as this.
+    fn insert_new(&mut self, new: &Encoded) -> rusqlite::Result<bool> {
+        let inserted = put(&mut self.insert, new, None)? == 1;
+        if inserted {
+            self.count(&new.key, new.state, new.uncertain, new.unit.pass, 1);
+            self.relink(&new.key, None, new.links.as_deref())?;
         }
-        self.count(key, new.state, new.uncertain, new.unit.pass, 1);
-        let old_links = old.and_then(|old| old.links.as_deref());
-        self.relink(key, old_links, new.links.as_deref())
+        Ok(inserted)
+    }
+
+    fn write(&mut self, old: Option<&Old>, new: &Encoded, settled: Option<&str>) -> rusqlite::Result<()> {
+        let Some(old) = old else { return self.insert_new(new).map(drop) };
+        put(&mut self.update, new, settled)?;
+        self.count(&new.key, old.state, old.uncertain, old.pass, -1);
+        self.count(&new.key, new.state, new.uncertain, new.unit.pass, 1);
+        self.relink(&new.key, old.links.as_deref(), new.links.as_deref())
     }
 
     fn relink(&mut self, key: &LedgerKey, old: Option<&str>, new: Option<&str>) -> rusqlite::Result<()> {
@@ -394,6 +385,31 @@ impl<'c> RowTable<'c> {
         }
         Ok(())
     }
+}
+
+/// Runs the statement that inserts or updates a row.
+fn put(statement: &mut CachedStatement<'_>, new: &Encoded, settled: Option<&str>) -> rusqlite::Result<usize> {
+    let (mapping, object, id, part) = key_of(&new.key);
+    statement.execute(params![
+        mapping,
+        object,
+        id,
+        part,
+        state_number(new.state),
+        new.destination.as_ref().map(|to| to.object.as_str()),
+        new.destination.as_ref().map(|to| to.id.as_str()),
+        new.hash.as_ref().map(|hash| hash.as_bytes()),
+        new.seal.as_ref().map(|seal| seal.as_bytes()),
+        new.unit.pass,
+        new.unit.phase,
+        new.unit_mapping(),
+        new.unit.page as i64,
+        new.uncertain.map(uncertain_number),
+        new.intent,
+        new.links,
+        new.rest,
+        settled,
+    ])
 }
 
 fn key_of(key: &LedgerKey) -> (&str, &str, &str, &str) {

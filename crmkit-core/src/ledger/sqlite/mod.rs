@@ -54,10 +54,11 @@ pub struct SqliteLedger(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     binding: Arc<OnceLock<Binding>>,
-    /// Both are there until the ledger is dropped.
+    /// All four are there until the ledger is dropped.
     write: Option<mpsc::Sender<(Task, oneshot::Sender<Result<Answer>>)>>,
     read: Option<mpsc::Sender<Query>>,
-    threads: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+    reader: Option<JoinHandle<()>>,
     /// Released after the threads have closed the file.
     _lock: File,
 }
@@ -79,12 +80,11 @@ impl SqliteLedger {
 
         let (write, tasks) = mpsc::channel();
         let (read, queries) = mpsc::channel();
-        let threads = vec![
-            file::thread("ledger reader", move || reader.run(&queries))?,
-            file::thread("ledger writer", move || writer.run(&tasks))?,
-        ];
+        let reader = file::thread("ledger reader", move || reader.run(&queries))?;
+        let writer = file::thread("ledger writer", move || writer.run(&tasks))?;
         let (write, read) = (Some(write), Some(read));
-        Ok(Self(Arc::new(Inner { path: path.to_owned(), binding, write, read, threads, _lock: lock })))
+        let (writer, reader) = (Some(writer), Some(reader));
+        Ok(Self(Arc::new(Inner { path: path.to_owned(), binding, write, read, writer, reader, _lock: lock })))
     }
 
     fn migration(&self) -> Result<&MigrationId> {
@@ -122,13 +122,12 @@ impl fmt::Debug for SqliteLedger {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // The reader first: the last connection to close writes the log back, and only the writer's can.
+        // The reader has to be gone first: the last connection to close writes the log back, and only the writer's can.
+        // A thread that panicked has already told its callers.
         drop(self.read.take());
+        let _ = self.reader.take().map(JoinHandle::join);
         drop(self.write.take());
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has already told its callers.
-            let _ = thread.join();
-        }
+        let _ = self.writer.take().map(JoinHandle::join);
     }
 }
 
