@@ -61,6 +61,7 @@ impl Plan {
     /// let end = |kind: &str| PlanEnd { kind: kind.into(), instance: None };
     /// assert_eq!(Plan::new(end("allegory"), end("pipedrive")).phases(&destination), Ok(vec![]));
     /// ```
+    #[allow(clippy::result_large_err, reason = "asked for once, not per record")]
     pub fn phases(&self, destination: &Destination) -> Result<Vec<PhasePlan>, Problem> {
         let (arcs, mut deferred) = self.arcs(destination);
         if let Some(path) = cycle(self.mappings.len(), arcs.iter().filter(|arc| arc.required)) {
@@ -79,6 +80,7 @@ impl Plan {
     ///
     /// # Errors
     /// As [`Plan::phases`].
+    #[allow(clippy::result_large_err, reason = "asked for once, not per record")]
     pub fn deferred(&self, destination: &Destination, mapping: &MappingId) -> Result<BTreeSet<String>, Problem> {
         let phases = self.phases(destination)?;
         Ok(phases.iter().filter_map(|phase| phase.lines.get(mapping)).flatten().cloned().collect())

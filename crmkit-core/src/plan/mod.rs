@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{FieldName, FieldType, MappingId, ObjectName, RecordId};
 
 mod call;
+pub(crate) mod check;
 mod graph;
 mod shape;
 mod spans;

@@ -68,7 +68,8 @@ fn told(phases: &[PhasePlan]) -> String {
 
 #[test]
 fn phases_follow_the_links() {
-    let cases: [(usize, &[(usize, usize, bool)], &str); 8] = [
+    type Links = &'static [(usize, usize, bool)];
+    let cases: [(usize, Links, &str); 8] = [
         (2, &[], "W 0 1"),
         (3, &[(1, 0, false), (2, 1, true)], "W 0 | W 1 | W 2"),
         (3, &[(1, 0, false), (2, 0, false)], "W 0 | W 1 2"),

@@ -1,0 +1,194 @@
+//! Pipelines and custom fields that the plan makes.
+
+use std::collections::BTreeSet;
+
+use super::Check;
+use crate::{FieldPlan, FieldType, ItemKind, PipelinePlan, Recovery};
+
+/// Most entries of a pick-list that any destination takes.
+const MOST_OPTIONS: usize = 10_000;
+
+impl Check<'_> {
+    pub(super) fn items(&mut self) {
+        let mut ids = BTreeSet::new();
+        for (index, field) in self.plan.fields.iter().enumerate() {
+            let pointer = format!("/fields/{index}");
+            if !ids.insert(&field.id) {
+                self.block(
+                    "duplicate_id",
+                    pointer.clone(),
+                    format!("there are two custom fields {:?}", field.id),
+                    "rename one",
+                );
+            }
+            self.field(field, &pointer);
+        }
+        let mut names = BTreeSet::new();
+        for (index, pipeline) in self.plan.pipelines.iter().enumerate() {
+            let pointer = format!("/pipelines/{index}");
+            if !names.insert((&pipeline.object, &pipeline.name)) {
+                let message = format!("there are two pipelines {:?}", pipeline.name);
+                self.block("duplicate_id", pointer.clone(), message, "rename one, or merge them");
+            }
+            self.pipeline(pipeline, &pointer);
+        }
+        self.cap();
+    }
+
+    fn field(&mut self, field: &FieldPlan, pointer: &str) {
+        let Some(object) = self.destination_object(&field.object, format!("{pointer}/object")) else { return };
+        self.options(field, pointer);
+        let Some(key) = &field.use_existing else {
+            if !object.custom_fields {
+                let message = format!("custom fields cannot be made on {}", field.object);
+                self.block("no_custom_fields", format!("{pointer}/object"), message, "use an existing field");
+            }
+            let folded = field.name.trim().to_lowercase();
+            let twin = object.fields.values().find(|known| known.label.trim().to_lowercase() == folded);
+            if let Some(twin) = twin {
+                let message =
+                    format!("{} already has a field named {:?}; a second one will be made", field.object, twin.label);
+                self.warn(
+                    "field_exists",
+                    format!("{pointer}/name"),
+                    message,
+                    format!("write use_existing = {:?} to fill that one", twin.name),
+                );
+            }
+            return;
+        };
+        let pointer = format!("{pointer}/use_existing");
+        match object.fields.get(key) {
+            None => {
+                let remedy = super::instead(key.as_str(), object.fields.keys().map(|key| key.as_str()));
+                self.block("unknown_field", pointer, format!("{} has no field {key:?}", field.object), remedy);
+            }
+            Some(known) if std::mem::discriminant(&known.ty) != std::mem::discriminant(&field.ty) => {
+                let message = format!("the field is {}, and the plan says {}", known.ty.label(), field.ty.label());
+                self.block("other_type", pointer, message, format!("write its type, {}", known.ty.label()));
+            }
+            Some(known) => {
+                let missing = field
+                    .options
+                    .iter()
+                    .filter(|label| known.options.iter().all(|option| option.label != **label))
+                    .count();
+                if missing > 0 {
+                    let message =
+                        format!("{missing} of the plan's options are not in the existing field; they will be added");
+                    self.warn("options_added", pointer, message, "take them out of options if they should not be");
+                }
+            }
+        }
+    }
+
+    fn options(&mut self, field: &FieldPlan, pointer: &str) {
+        let pointer = format!("{pointer}/options");
+        let listed = matches!(field.ty, FieldType::Option | FieldType::Options);
+        match field.options.len() {
+            0 if listed && field.use_existing.is_none() => {
+                self.block(
+                    "no_options",
+                    pointer.clone(),
+                    "a pick-list without options takes no value",
+                    "list its options",
+                );
+            }
+            1.. if !listed => {
+                self.block("no_options", pointer.clone(), "only pick-lists have options", "write type = \"option\"");
+            }
+            count if count > MOST_OPTIONS => {
+                let message = format!("{count} options are more than the {MOST_OPTIONS} that fit");
+                self.block("too_many_options", pointer.clone(), message, "write type = \"text\"");
+            }
+            _ => {}
+        }
+        let mut seen = BTreeSet::new();
+        if field.options.iter().any(|label| !seen.insert(label.trim())) {
+            self.block("duplicate_option", pointer, "an option is listed twice", "keep one");
+        }
+    }
+
+    fn pipeline(&mut self, pipeline: &PipelinePlan, pointer: &str) {
+        if self.destination_object(&pipeline.object, format!("{pointer}/object")).is_none() {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        for (index, stage) in pipeline.stages.iter().enumerate() {
+            let pointer = format!("{pointer}/stages/{index}");
+            if !seen.insert(stage.name.trim()) {
+                self.block(
+                    "duplicate_id",
+                    pointer.clone(),
+                    format!("there are two stages {:?}", stage.name),
+                    "rename one",
+                );
+            }
+            if stage.probability.is_some_and(|percent| percent > 100) {
+                self.block("wrong_value", pointer, "the probability is above 100", "write a number from 0 to 100");
+            }
+        }
+        if pipeline.stages.is_empty() && pipeline.use_existing.is_none() {
+            self.block("no_stages", pointer.to_owned(), "a pipeline needs a stage", "list its stages");
+        }
+        let items = &self.destination.items;
+        let mut existing = items.iter().filter(|known| known.item.kind == ItemKind::Pipeline);
+        if let Some(id) = &pipeline.use_existing {
+            if !existing.any(|known| known.id == *id) {
+                let remedy = super::instead(
+                    id,
+                    items.iter().filter(|known| known.item.kind == ItemKind::Pipeline).map(|known| known.id.as_str()),
+                );
+                self.block(
+                    "unknown_pipeline",
+                    format!("{pointer}/use_existing"),
+                    format!("no pipeline has the id {id:?}"),
+                    remedy,
+                );
+            }
+        } else if let Some(twin) = existing.find(|known| known.item.name == pipeline.name) {
+            let message = format!("a pipeline named {:?} is there already; a second one will be made", pipeline.name);
+            let remedy = format!("write use_existing = {:?} to fill that one", twin.id);
+            self.warn("pipeline_exists", format!("{pointer}/name"), message, remedy);
+        }
+    }
+
+    /// Custom fields after `prepare`: those there now, the plan's new ones, and one for each object whose records are marked.
+    fn cap(&mut self) {
+        let Some(cap) = self.destination.caps.get("custom_fields").copied() else { return };
+        let wanted = custom_fields(self.plan, self.destination);
+        if wanted > cap {
+            let message = format!("the account allows {cap} custom fields, and {wanted} are wanted");
+            self.block(
+                "custom_field_cap",
+                "/fields",
+                message,
+                "take fields out of the plan, or raise the account's plan",
+            );
+        }
+    }
+}
+
+/// Custom fields the account will have: existing, planned, and markers.
+pub(crate) fn custom_fields(plan: &crate::Plan, destination: &crate::Destination) -> u64 {
+    let items = destination.items.iter().filter(|known| known.item.kind == ItemKind::Field).count();
+    let listed = destination
+        .schema
+        .objects
+        .values()
+        .flat_map(|object| object.fields.values())
+        .filter(|field| field.custom)
+        .count();
+    let planned = plan.fields.iter().filter(|field| field.use_existing.is_none()).count();
+    let objects: BTreeSet<_> = plan.mappings.iter().map(|mapping| &mapping.to).collect();
+    let unmarked = |object: &&&crate::ObjectName| {
+        let Some(Recovery::MarkerField { label }) =
+            destination.abilities.get(**object).map(|abilities| &abilities.recovery)
+        else {
+            return false;
+        };
+        let schema = destination.schema.object(object);
+        schema.is_some_and(|schema| schema.custom_fields && schema.fields.values().all(|field| field.label != *label))
+    };
+    (items.max(listed) + planned + objects.iter().filter(unmarked).count()) as u64
+}
