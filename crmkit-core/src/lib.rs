@@ -9,6 +9,8 @@ mod destination;
 mod digest;
 mod error;
 mod file;
+#[cfg(feature = "http")]
+pub mod http;
 mod ledger;
 mod name;
 mod page;
@@ -19,12 +21,14 @@ mod schema;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 mod source;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transform;
 mod unit;
 mod value;
 
 pub use ability::{Abilities, Recovery, Removal};
-pub use budget::{AccountKey, CostClass, LimitSignal, RateBudget};
+pub use budget::{AccountBudget, AccountKey, CostClass, LimitSignal, RateBudget, Scope, Window};
 pub use clock::Clock;
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;

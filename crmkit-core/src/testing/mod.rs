@@ -1,0 +1,3 @@
+//! What tests of hosts and connectors share.
+
+pub mod conformance;
