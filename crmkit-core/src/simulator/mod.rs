@@ -1,1 +1,18 @@
-//! Server parts that CRM simulators share.
+//! Server parts that CRM simulators share: a loopback server that can lose answers, faults, quotas, clocks, a proxy.
+
+mod clock;
+mod fault;
+mod proxy;
+mod quota;
+mod server;
+mod traffic;
+
+pub use bytes::Bytes;
+pub use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
+
+pub use clock::{JumpingClock, SteeredClock};
+pub use fault::{BodyPredicate, DropEvery, Effect, Fault, FaultScript};
+pub use proxy::FaultProxy;
+pub use quota::{DailyCounter, RollingWindow};
+pub use server::{Handler, Reply, Server, ServerThread};
+pub use traffic::{InFlight, InFlightGuard, LoggedRequest, Traffic, token_digest};

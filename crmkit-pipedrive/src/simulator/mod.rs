@@ -1,1 +1,152 @@
-//! An in-process Pipedrive.
+//! An in-process Pipedrive: its schema rules, error bodies, paging, quotas and soft deletes, and faults on demand.
+//!
+//! It is written from the vendor's documentation alone and shares nothing with the connector, so that a misreading of
+//! one is noticed by the other.
+//!
+//! ```
+//! use crmkit_pipedrive::simulator::PipedriveSimulator;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! let pipedrive = PipedriveSimulator::start().await.expect("a free port");
+//! let answer = reqwest::Client::new()
+//!     .post(format!("{}/api/v2/organizations", pipedrive.url()))
+//!     .header("x-api-token", pipedrive.token())
+//!     .json(&serde_json::json!({ "name": "Acme" }))
+//!     .send()
+//!     .await
+//!     .expect("an answer");
+//! assert_eq!(answer.status(), 200);
+//! assert_eq!(pipedrive.rows("organizations").len(), 1);
+//! # });
+//! ```
+
+mod account;
+mod answer;
+mod builder;
+mod call;
+mod custom;
+mod endpoints;
+mod journal;
+mod listing;
+mod routes;
+mod seed;
+mod service;
+mod shape;
+mod state;
+mod steering;
+mod store;
+mod switches;
+mod table;
+mod time;
+mod view;
+
+use std::io;
+use std::sync::Arc;
+
+use crmkit_core::simulator::{Fault, LoggedRequest, Server};
+use serde_json::Value;
+
+pub use account::Tier;
+pub use builder::PipedriveSimulatorBuilder;
+pub use switches::{Stray, Switches};
+
+use state::State;
+
+/// A running simulator; dropping it stops it.
+#[derive(Debug)]
+pub struct PipedriveSimulator {
+    server: Server,
+    state: Arc<State>,
+}
+
+impl PipedriveSimulator {
+    /// Starts one with the default account on a free loopback port.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Configures one before it starts.
+    pub fn builder() -> PipedriveSimulatorBuilder {
+        PipedriveSimulatorBuilder::default()
+    }
+
+    /// Its base URL, without a final slash.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The administrator's token of the default account.
+    pub fn token(&self) -> &str {
+        self.state.default.tokens.first().map_or("", |(token, _)| token)
+    }
+
+    /// Scripts a fault for any company.
+    pub fn fault(&self, fault: Fault) {
+        self.state.faults.add(fault);
+    }
+
+    /// Scripts several faults for any company.
+    pub fn faults(&self, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.fault(fault));
+    }
+
+    /// What did not go as scripted: faults that never fired and routes that were asked for but are not modelled.
+    pub fn verify(&self) -> Vec<String> {
+        let unfired = self.state.faults.verify().into_iter().map(|fault| format!("never fired: {fault:?}"));
+        let unmodelled = self.state.unmodelled().into_iter().map(|route| format!("not modelled: {route}"));
+        unfired.chain(unmodelled).collect()
+    }
+
+    /// The requests seen, oldest first; bodies only if the builder was told to keep them.
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        self.state.traffic.requests()
+    }
+
+    /// Everything stored, in the form that `seed` takes.
+    pub fn dump(&self) -> Value {
+        self.state.dump()
+    }
+
+    /// Replaces everything by a dump.
+    ///
+    /// # Errors
+    /// When it is not a dump, or the journal cannot be written.
+    pub fn seed(&self, dump: &Value) -> io::Result<()> {
+        self.state.load(dump).map_err(io::Error::other)
+    }
+
+    /// Forgets everything: stored records, further accounts, faults, requests.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn reset(&self) -> io::Result<()> {
+        steering::reset_all(&self.state).map_err(io::Error::other)
+    }
+
+    /// The rows of one table of the default account as stored, deleted ones among them.
+    pub fn rows(&self, table: &str) -> Vec<Value> {
+        let dump = self.state.by_token(self.token()).map(|(company, _)| company.store().dump()).unwrap_or_default();
+        dump["tables"][table].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The tokens of the daily budget that the default account has spent since the start.
+    pub fn tokens_spent(&self) -> u64 {
+        self.state.by_token(self.token()).map_or(0, |(company, _)| company.tokens_spent())
+    }
+
+    /// Changes the switches of the default account.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn set_switches(&self, switches: Switches) -> io::Result<()> {
+        match self.state.by_token(self.token()) {
+            Some((company, _)) => {
+                self.state.change(&company, |profile| profile.switches = switches).map_err(io::Error::other)
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! A company with its plan, its budget and the windows of its tokens.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use crmkit_core::simulator::{DailyCounter, FaultScript, RollingWindow};
+use serde::{Deserialize, Serialize};
+
+use super::store::Store;
+use super::switches::Switches;
+
+/// The plan of a company.
+///
+/// ```
+/// use crmkit_pipedrive::simulator::Tier;
+/// assert_eq!("premium".parse(), Ok(Tier::Premium));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// 30,000 tokens a seat and day, bursts of 20.
+    Lite,
+    /// Twice as many tokens, bursts of 40.
+    Growth,
+    /// Five times as many tokens, bursts of 100.
+    Premium,
+    /// Seven times as many tokens, bursts of 120.
+    #[default]
+    Ultimate,
+}
+
+impl Tier {
+    fn daily(self, seats: u32) -> u64 {
+        let multiplier = match self {
+            Self::Lite => 1,
+            Self::Growth => 2,
+            Self::Premium => 5,
+            Self::Ultimate => 7,
+        };
+        30_000 * multiplier * u64::from(seats)
+    }
+
+    fn burst(self) -> usize {
+        match self {
+            Self::Lite => 20,
+            Self::Growth => 40,
+            Self::Premium => 100,
+            Self::Ultimate => 120,
+        }
+    }
+
+    /// How many custom fields all entities may have together.
+    pub(super) fn custom_fields(self) -> usize {
+        match self {
+            Self::Lite => 30,
+            Self::Growth => 100,
+            Self::Premium => 300,
+            Self::Ultimate => 500,
+        }
+    }
+
+    /// How many deals the company may have.
+    pub(super) fn deals(self, seats: u32) -> usize {
+        let per_seat = match self {
+            Self::Lite => 2_500,
+            Self::Growth => 5_000,
+            Self::Premium => 15_000,
+            Self::Ultimate => 20_000,
+        };
+        (per_seat * seats as usize).min(300_000)
+    }
+
+    /// The values that `visible_to` may have.
+    pub(super) fn visibilities(self) -> &'static [i64] {
+        match self {
+            Self::Lite | Self::Growth => &[1, 3],
+            Self::Premium | Self::Ultimate => &[1, 3, 5, 7],
+        }
+    }
+}
+
+impl FromStr for Tier {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name.to_ascii_lowercase().as_str() {
+            "lite" => Ok(Self::Lite),
+            "growth" => Ok(Self::Growth),
+            "premium" => Ok(Self::Premium),
+            "ultimate" => Ok(Self::Ultimate),
+            other => Err(format!("unknown tier {other}")),
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lite => "lite",
+            Self::Growth => "growth",
+            Self::Premium => "premium",
+            Self::Ultimate => "ultimate",
+        })
+    }
+}
+
+/// What makes a company: kept in dumps and in the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Profile {
+    /// The domain, unique.
+    pub(super) name: String,
+    pub(super) tier: Tier,
+    pub(super) seats: u32,
+    pub(super) limits: bool,
+    pub(super) switches: Switches,
+    /// The tokens with the users they act for.
+    pub(super) tokens: Vec<(String, i64)>,
+}
+
+/// One isolated company.
+#[derive(Debug)]
+pub(super) struct Company {
+    profile: RwLock<Arc<Profile>>,
+    pub(super) faults: FaultScript,
+    store: Mutex<Store>,
+    quota: Mutex<Quota>,
+}
+
+#[derive(Debug)]
+struct Quota {
+    daily: DailyCounter,
+    tokens: HashMap<String, Windows>,
+}
+
+#[derive(Debug)]
+struct Windows {
+    general: RollingWindow,
+    search: RollingWindow,
+    refused: u32,
+    last_refused: DateTime<Utc>,
+    blocked_until: DateTime<Utc>,
+}
+
+/// What the gateway decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Admitted,
+    OverLimit,
+    Blocked,
+}
+
+/// What the headers say about limits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) limit: usize,
+    pub(super) remaining: usize,
+    pub(super) reset_seconds: i64,
+    pub(super) daily_limit: u64,
+    pub(super) daily_remaining: u64,
+}
+
+impl Company {
+    pub(super) fn new(profile: Profile, store: Store) -> Self {
+        let reset = TimeDelta::hours(profile.switches.reset_hour);
+        let daily = DailyCounter::new(profile.tier.daily(profile.seats), reset);
+        Self {
+            profile: RwLock::new(Arc::new(profile)),
+            faults: FaultScript::default(),
+            store: Mutex::new(store),
+            quota: Mutex::new(Quota { daily, tokens: HashMap::new() }),
+        }
+    }
+
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn profile(&self) -> Arc<Profile> {
+        self.profile.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes the profile for all calls that follow.
+    pub(super) fn change_profile(&self, change: impl FnOnce(&mut Profile)) {
+        let mut profile = self.profile.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut profile));
+    }
+
+    fn quota(&self) -> MutexGuard<'_, Quota> {
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tokens spent on all days.
+    pub(super) fn tokens_spent(&self) -> u64 {
+        self.quota().daily.total()
+    }
+
+    /// Gives back the price of a call.
+    pub(super) fn refund(&self, cost: u64) {
+        self.quota().daily.refund(cost);
+    }
+
+    /// Counts one call in all windows, or in none.
+    pub(super) fn admit(&self, profile: &Profile, call: Fare<'_>) -> (Verdict, Standing) {
+        let mut quota = self.quota();
+        let Quota { daily, tokens } = &mut *quota;
+        let windows = tokens.entry(call.token.to_owned()).or_insert_with(|| {
+            let width = TimeDelta::seconds(2);
+            let general = profile.tier.burst() * if call.oauth { 4 } else { 1 };
+            Windows {
+                general: RollingWindow::new(general, width),
+                search: RollingWindow::new(10, width),
+                refused: 0,
+                last_refused: DateTime::<Utc>::MIN_UTC,
+                blocked_until: DateTime::<Utc>::MIN_UTC,
+            }
+        });
+        let verdict = if profile.limits { windows.decide(profile, daily, call) } else { Verdict::Admitted };
+        if !profile.limits {
+            daily.spend(call.now, call.cost);
+        }
+        let window = if call.search { &mut windows.search } else { &mut windows.general };
+        let reset = window.reset_after(call.now);
+        let standing = Standing {
+            limit: window.limit(),
+            remaining: window.remaining(call.now),
+            reset_seconds: (reset.num_milliseconds() + 999) / 1000,
+            daily_limit: daily.limit(),
+            daily_remaining: daily.remaining(call.now),
+        };
+        (verdict, standing)
+    }
+}
+
+/// What a call draws from which windows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fare<'a> {
+    pub(super) token: &'a str,
+    pub(super) oauth: bool,
+    pub(super) search: bool,
+    pub(super) cost: u64,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Windows {
+    fn decide(&mut self, profile: &Profile, daily: &mut DailyCounter, call: Fare<'_>) -> Verdict {
+        let now = call.now;
+        if now < self.blocked_until {
+            return Verdict::Blocked;
+        }
+        let general = !call.search || profile.switches.search_counts_as_burst;
+        let room = (!general || self.general.remaining(now) > 0) && (!call.search || self.search.remaining(now) > 0);
+        if room && daily.spend(now, call.cost) {
+            if general {
+                self.general.admit(now);
+            }
+            if call.search {
+                self.search.admit(now);
+            }
+            return Verdict::Admitted;
+        }
+        // Whoever waits for the window after a 429 starts afresh; who goes on hammering is blocked in the end.
+        let patient = now - self.last_refused >= TimeDelta::seconds(2);
+        self.refused = if patient { 1 } else { self.refused + 1 };
+        self.last_refused = now;
+        let switches = &profile.switches;
+        if switches.block_after > 0 && self.refused > switches.block_after {
+            self.blocked_until = now + TimeDelta::seconds(switches.block_seconds);
+            self.refused = 0;
+            return Verdict::Blocked;
+        }
+        Verdict::OverLimit
+    }
+}

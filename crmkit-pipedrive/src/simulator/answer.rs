@@ -1,0 +1,112 @@
+//! What goes back: the vendor's envelopes and error bodies, built in one place.
+
+use serde_json::{Map, Value, json};
+
+pub(super) type Row = Map<String, Value>;
+
+const INFO: &str = "Please check developers.pipedrive.com";
+
+/// A status, a JSON body and further headers.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Value,
+    pub(super) headers: Vec<(&'static str, String)>,
+}
+
+/// What a route returns: an answer either way, the error being one that applied nothing.
+pub(super) type Answered = Result<Answer, Answer>;
+
+impl Answer {
+    pub(super) fn new(status: u16, body: Value) -> Self {
+        Self { status, body, headers: Vec::new() }
+    }
+
+    /// A success without additional data.
+    pub(super) fn ok(data: impl Into<Value>) -> Self {
+        Self::with(data, Value::Null)
+    }
+
+    /// A success with additional data.
+    pub(super) fn with(data: impl Into<Value>, additional: Value) -> Self {
+        let mut body = Row::new();
+        body.insert("success".into(), true.into());
+        body.insert("data".into(), data.into());
+        body.insert("additional_data".into(), additional);
+        Self::new(200, Value::Object(body))
+    }
+
+    /// An error with the usual hint.
+    pub(super) fn error(status: u16, message: &str) -> Self {
+        Self::error_with(status, message, INFO)
+    }
+
+    fn error_with(status: u16, message: &str, info: &str) -> Self {
+        let body = json!({
+            "success": false, "error": message, "error_info": info, "data": null, "additional_data": null,
+        });
+        Self::new(status, body)
+    }
+
+    /// A further key in the body.
+    pub(super) fn key(mut self, key: &str, value: &str) -> Self {
+        if let Value::Object(body) = &mut self.body {
+            body.insert(key.into(), value.into());
+        }
+        self
+    }
+
+    /// v2 refuses a value.
+    pub(super) fn invalid(path: &str, reason: &str) -> Self {
+        Self::error(400, &format!("Validation failed: {path}: {reason}")).key("code", "ERR_SCHEMA_VALIDATION_FAILED")
+    }
+
+    /// v2 does not know a key.
+    pub(super) fn unknown_key(path: &str, key: &str) -> Self {
+        Self::invalid(path, &format!("Unknown key '{key}'"))
+    }
+
+    /// A reference to something that does not exist.
+    pub(super) fn missing_link(key: &str, what: &str) -> Self {
+        Self::invalid(key, &format!("{what} not found or not accessible."))
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::error_with(404, "Entity was not found", "Object was not found.")
+    }
+
+    pub(super) fn forbidden() -> Self {
+        Self::error(403, "You do not have permissions to do this.")
+    }
+
+    /// A plan's cap is reached.
+    pub(super) fn capped(message: &str, code: &str) -> Self {
+        let info = "Please check developers.pipedrive.com for more information about Pipedrive API.";
+        Self::error_with(403, message, info).key("code", code)
+    }
+
+    /// The gateway does not know the token.
+    pub(super) fn unauthorized() -> Self {
+        let body = json!({ "success": false, "error": "unauthorized access", "errorCode": 401, "error_info": INFO });
+        let mut answer = Self::new(401, body);
+        answer.headers.push(("x-401-by-gw", "true".into()));
+        answer
+    }
+
+    /// A limit is reached.
+    pub(super) fn over_limit() -> Self {
+        let body = json!({ "success": false, "error": "request over limit", "errorCode": 429, "error_info": INFO });
+        Self::new(429, body)
+    }
+
+    /// The simulator does not know this route.
+    pub(super) fn not_modelled(method: &str, path: &str) -> Self {
+        let mut answer = Self::error(501, &format!("{method} {path} is not modelled"));
+        answer.headers.push(("x-simulator", "not modelled".into()));
+        answer
+    }
+}
+
+/// The page that a hammering client gets instead of JSON.
+pub(super) const CLOUDFLARE: &str = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head>\
+<body><h1>Sorry, you have been blocked</h1></body></html>";

@@ -1,0 +1,134 @@
+//! One call to a route: what was asked, by whom, and the store it may change.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::account::Profile;
+use super::answer::{Answer, Row};
+use super::endpoints::Endpoint;
+use super::store::{Entity, Store};
+use super::table::{Stored, flag, int};
+use super::{seed, time};
+
+/// A call whose price is paid and whose body fits its shape.
+pub(super) struct Call<'a> {
+    pub(super) store: &'a mut Store,
+    pub(super) profile: &'a Profile,
+    pub(super) endpoint: &'static Endpoint,
+    pub(super) segments: &'a [&'a str],
+    pub(super) query: &'a [(String, String)],
+    pub(super) body: Value,
+    pub(super) user: i64,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Call<'_> {
+    /// The id in the path.
+    pub(super) fn id(&self) -> Result<i64, Answer> {
+        let segment = self.segments.first().copied().unwrap_or_default();
+        segment.parse().map_err(|_| Answer::invalid("id", "The value is not a valid 'integer'"))
+    }
+
+    /// A query parameter that is not empty.
+    pub(super) fn param(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, text)| key == name && !text.is_empty()).map(|(_, text)| text.as_str())
+    }
+
+    /// An integer query parameter.
+    pub(super) fn int_param(&self, name: &str) -> Option<i64> {
+        self.param(name)?.parse().ok()
+    }
+
+    /// The parts of a comma list in the query.
+    pub(super) fn list_param(&self, name: &str) -> Vec<&str> {
+        self.param(name).into_iter().flat_map(|text| text.split(',')).map(str::trim).collect()
+    }
+
+    /// Whether a query flag is set.
+    pub(super) fn flag_param(&self, name: &str) -> bool {
+        matches!(self.param(name), Some("true" | "1"))
+    }
+
+    /// Takes the body, which is an object.
+    pub(super) fn take_body(&mut self) -> Row {
+        match self.body.take() {
+            Value::Object(body) => body,
+            _ => Row::new(),
+        }
+    }
+
+    /// Now, as v2 writes it.
+    pub(super) fn stamp(&self) -> String {
+        time::v2(self.now)
+    }
+
+    /// Whether the acting user is an administrator.
+    pub(super) fn is_admin(&self) -> bool {
+        self.store.table(Entity::Users).live(self.user).is_some_and(|user| {
+            let access = user.row.get("access").and_then(Value::as_array);
+            access.into_iter().flatten().any(|access| {
+                access["admin"] == true
+                    && matches!(access["app"].as_str(), Some("sales" | "global" | "account_settings"))
+            })
+        })
+    }
+
+    /// Refuses whoever is not an administrator.
+    pub(super) fn require_admin(&self) -> Result<(), Answer> {
+        if self.is_admin() { Ok(()) } else { Err(Answer::forbidden()) }
+    }
+
+    /// The row in the path for reading: a deleted one only as the switch says.
+    pub(super) fn readable(&self, entity: Entity) -> Result<&Stored, Answer> {
+        let id = self.id()?;
+        let table = self.store.table(entity);
+        let stored = table.any(id).ok_or_else(Answer::not_found)?;
+        let gone = table.is_deleted(id) && (!self.profile.switches.deleted_is_readable || self.is_purged(stored));
+        if gone { Err(Answer::not_found()) } else { Ok(stored) }
+    }
+
+    /// A copy of the row in the path for changing it.
+    pub(super) fn changeable(&self, entity: Entity) -> Result<Row, Answer> {
+        let stored = self.store.table(entity).live(self.id()?).ok_or_else(Answer::not_found)?;
+        Ok(stored.row.clone())
+    }
+
+    /// Whether a deleted row is past the days in which it can be seen.
+    pub(super) fn is_purged(&self, stored: &Stored) -> bool {
+        self.now.timestamp() - stored.updated > self.profile.switches.purge_days * 86_400
+    }
+
+    /// Refuses an id that is not that of an existing record.
+    pub(super) fn require(&self, entity: Entity, key: &str, id: i64) -> Result<(), Answer> {
+        if self.store.table(entity).live(id).is_some() {
+            Ok(())
+        } else {
+            Err(Answer::missing_link(key, entity.singular()))
+        }
+    }
+
+    /// Refuses an owner who is not an active user.
+    pub(super) fn require_active_user(&self, key: &str, id: i64) -> Result<(), Answer> {
+        match self.store.table(Entity::Users).live(id) {
+            Some(user) if flag(&user.row, "active_flag") => Ok(()),
+            _ => Err(Answer::missing_link(key, "User")),
+        }
+    }
+
+    /// Marks a row as deleted.
+    pub(super) fn delete(&mut self, entity: Entity, mut row: Row) -> i64 {
+        let id = int(&row, "id").expect("rows have ids");
+        row.insert("is_deleted".into(), true.into());
+        row.insert("update_time".into(), self.stamp().into());
+        self.store.put(entity, row);
+        id
+    }
+
+    /// Adds the usual stages to a pipeline.
+    pub(super) fn add_default_stages(&mut self, pipeline: i64) {
+        for (order, name) in (1..).zip(seed::STAGES) {
+            let id = self.store.table(Entity::Stages).next_id();
+            self.store.put(Entity::Stages, seed::stage(id, pipeline, order, name, self.now));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What each modelled operation does, one file per kind of record.
+
+pub(super) mod currencies;
+mod deals;
+mod fields;
+mod notes;
+mod organizations;
+mod persons;
+mod pipelines;
+mod records;
+mod relationships;
+mod search;
+mod stages;
+mod users;
+
+use super::answer::Answered;
+use super::call::Call;
+
+/// Plays one operation.
+pub(super) type Route = fn(&mut Call<'_>) -> Answered;
+
+/// The route of an operation, if it is modelled.
+pub(super) fn find(method: &str, template: &str) -> Option<Route> {
+    let families = [
+        users::route,
+        pipelines::route,
+        stages::route,
+        fields::route,
+        organizations::route,
+        persons::route,
+        deals::route,
+        relationships::route,
+        notes::route,
+        currencies::route,
+        search::route,
+    ];
+    families.iter().find_map(|family| family(method, template))
+}

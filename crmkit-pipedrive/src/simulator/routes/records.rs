@@ -1,0 +1,125 @@
+//! What organizations, persons and deals have in common: owner, visibility, labels, custom fields, lists.
+
+use serde_json::{Value, json};
+
+use crate::simulator::answer::{Answer, Answered, Row};
+use crate::simulator::call::Call;
+use crate::simulator::custom;
+use crate::simulator::listing::{Listing, next_cursor};
+use crate::simulator::store::Entity;
+use crate::simulator::table::{Stored, int, text};
+use crate::simulator::time;
+use crate::simulator::view::View;
+
+/// Checks the common keys of a body and writes them into `row`.
+pub(super) fn write_common(call: &Call<'_>, entity: Entity, body: &mut Row, row: &mut Row) -> Result<(), Answer> {
+    if let Some(owner) = int(body, "owner_id") {
+        call.require_active_user("owner_id", owner)?;
+    }
+    if let Some(visibility) = int(body, "visible_to")
+        && !call.profile.tier.visibilities().contains(&visibility)
+    {
+        return Err(Answer::forbidden());
+    }
+    if let Some(labels) = body.get("label_ids") {
+        custom::check_labels(call, entity, labels)?;
+    }
+    if let Some(address) = body.get_mut("address") {
+        *address = custom::address(address).unwrap_or_default();
+    }
+    if let Some(given) = body.remove("custom_fields") {
+        let Value::Object(given) = given else {
+            return Err(Answer::invalid("custom_fields", "The value is not a valid 'object'"));
+        };
+        let mut stored = match row.remove("custom_fields") {
+            Some(Value::Object(stored)) => stored,
+            _ => Row::new(),
+        };
+        custom::apply(call, entity, &given, &mut stored)?;
+        row.insert("custom_fields".into(), Value::Object(stored));
+    }
+    Ok(())
+}
+
+/// The given `add_time`, or now.
+pub(super) fn add_time(call: &Call<'_>, body: &Row) -> Result<String, Answer> {
+    let Some(given) = text(body, "add_time") else { return Ok(call.stamp()) };
+    if call.profile.switches.backdating_needs_admin {
+        call.require_admin()?;
+    }
+    datetime("add_time", given)
+}
+
+/// An RFC 3339 time in the form in which it is stored.
+pub(super) fn datetime(key: &str, given: &str) -> Result<String, Answer> {
+    let wrong = || Answer::invalid(key, "This value is not a valid datetime.");
+    time::parse_rfc3339(given, true).map(time::v2).ok_or_else(wrong)
+}
+
+/// Refuses keys of a feature that the account does not have.
+pub(super) fn require_feature(on: bool, body: &Row, keys: &[&str]) -> Result<(), Answer> {
+    if !on && keys.iter().any(|key| body.contains_key(*key)) { Err(Answer::forbidden()) } else { Ok(()) }
+}
+
+/// Stores a row and answers it.
+pub(super) fn save(call: &mut Call<'_>, entity: Entity, mut row: Row) -> Answered {
+    row.insert("update_time".into(), call.stamp().into());
+    let shown = View::plain(call, entity).show(call.store, &row);
+    call.store.put(entity, row);
+    Ok(Answer::ok(shown))
+}
+
+/// Answers one record.
+pub(super) fn get(call: &Call<'_>, entity: Entity) -> Answered {
+    let view = View::read(call, entity)?;
+    Ok(Answer::ok(view.show(call.store, &call.readable(entity)?.row)))
+}
+
+/// Answers one page.
+pub(super) fn list(call: &Call<'_>, entity: Entity, listing: &Listing) -> Answered {
+    list_some(call, entity, listing, false, |_| true)
+}
+
+/// Answers one page of what `keep` accepts, deleted rows among them if asked for.
+pub(super) fn list_some(
+    call: &Call<'_>,
+    entity: Entity,
+    listing: &Listing,
+    deleted: bool,
+    keep: impl Fn(&Row) -> bool,
+) -> Answered {
+    let view = View::read(call, entity)?;
+    let (page, cursor) = listing.page(call.store.table(entity), deleted, keep);
+    let show = |stored: &Stored| view.show(call.store, &stored.row);
+    Ok(Answer::with(page.into_iter().map(show).collect::<Value>(), next_cursor(cursor)))
+}
+
+/// Deletes the record in the path, and what hangs on it if the switch says so.
+pub(super) fn delete(call: &mut Call<'_>, entity: Entity) -> Answered {
+    let row = call.changeable(entity)?;
+    let id = call.delete(entity, row);
+    if call.profile.switches.delete_cascades {
+        let link = match entity {
+            Entity::Deals => "deal_id",
+            Entity::Persons => "person_id",
+            _ => "org_id",
+        };
+        deactivate(call, Entity::Notes, link, id);
+        if entity == Entity::Organizations {
+            deactivate(call, Entity::OrganizationRelationships, "rel_owner_org_id", id);
+            deactivate(call, Entity::OrganizationRelationships, "rel_linked_org_id", id);
+        }
+    }
+    Ok(Answer::ok(json!({ "id": id })))
+}
+
+fn deactivate(call: &mut Call<'_>, entity: Entity, link: &'static str, target: i64) {
+    let ids: Vec<i64> = call.store.table(entity).linked(link, target).collect();
+    for id in ids {
+        if let Some(mut row) = call.store.table(entity).live(id).map(|stored| stored.row.clone()) {
+            row.insert("active_flag".into(), false.into());
+            row.insert("update_time".into(), time::v1(call.now).into());
+            call.store.put(entity, row);
+        }
+    }
+}

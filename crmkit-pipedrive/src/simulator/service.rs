@@ -1,0 +1,322 @@
+//! The gateway: tokens, limits, faults, then the route, then the answer on the wire, or not.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use crmkit_core::simulator::{
+    Bytes, Effect, Handler, HeaderMap, LoggedRequest, Reply, Request, Response, StatusCode, header, token_digest,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::account::{Company, Fare, Profile, Standing, Verdict};
+use super::answer::{Answer, CLOUDFLARE};
+use super::call::Call;
+use super::endpoints::{self, Endpoint, Found};
+use super::state::State;
+use super::steering;
+use super::switches::Stray;
+
+/// Answers every request of one simulator.
+#[derive(Debug)]
+pub(super) struct Service(pub(super) Arc<State>);
+
+/// A request in parts.
+struct Asked {
+    method: String,
+    /// With `/api/v1` or `/api/v2` in front.
+    path: String,
+    query: Vec<(String, String)>,
+    token: String,
+    oauth: bool,
+    sequence: u64,
+    now: DateTime<Utc>,
+    body: Bytes,
+}
+
+/// The token of a request and whether it is one of OAuth.
+pub(super) fn token_of(headers: &HeaderMap) -> (String, bool) {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(token) = text("x-api-token") {
+        return (token.to_owned(), false);
+    }
+    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    bearer.map_or_else(Default::default, |token| (token.to_owned(), true))
+}
+
+#[async_trait]
+impl Handler for Service {
+    async fn handle(&self, request: Request<Bytes>) -> Reply {
+        if request.uri().path().starts_with("/_simulator/") {
+            return Reply::Send(steering::answer(&self.0, &request));
+        }
+        let (parts, body) = request.into_parts();
+        let (token, oauth) = token_of(&parts.headers);
+        let path = parts.uri.path();
+        let path = if path.starts_with("/v1/") { format!("/api{path}") } else { path.to_owned() };
+        let query = parts.uri.query().unwrap_or_default();
+        let asked = Asked {
+            method: parts.method.to_string(),
+            path,
+            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            token,
+            oauth,
+            sequence: self.0.traffic.next_sequence(),
+            now: self.0.clock.now(),
+            body,
+        };
+        let reply = self.exchange(&asked).await;
+        let status = match &reply {
+            Reply::Send(response) | Reply::Truncate(response) => Some(response.status().as_u16()),
+            Reply::Close => None,
+        };
+        self.0.traffic.record(LoggedRequest {
+            sequence: asked.sequence,
+            account: token_digest(&asked.token),
+            body: self.0.traffic.capture(&asked.body),
+            query: parts.uri.query().map(str::to_owned),
+            time: asked.now,
+            method: asked.method,
+            path: asked.path,
+            status,
+        });
+        reply
+    }
+}
+
+impl Service {
+    async fn exchange(&self, asked: &Asked) -> Reply {
+        let Some((company, user)) = self.0.by_token(&asked.token) else {
+            return send(asked, Answer::unauthorized());
+        };
+        let profile = company.profile();
+        let Some((endpoint, segments)) = endpoints::find(&asked.method, &asked.path) else {
+            self.0.note_unmodelled(&asked.method, &asked.path);
+            return send(asked, Answer::not_modelled(&asked.method, &asked.path));
+        };
+        let fare = Fare {
+            token: &asked.token,
+            oauth: asked.oauth,
+            search: endpoint.is_search(),
+            cost: endpoint.cost,
+            now: asked.now,
+        };
+        let (verdict, standing) = company.admit(&profile, fare);
+        let gate = Gate { profile: &profile, standing, write: asked.method != "GET" };
+        match verdict {
+            Verdict::Blocked => return html(asked, 403, CLOUDFLARE),
+            Verdict::OverLimit => return gate.send(asked, gate.over_limit()),
+            Verdict::Admitted => {}
+        }
+        let take = |script: &crmkit_core::simulator::FaultScript| script.take(&asked.method, &asked.path, &asked.body);
+        let effect = take(&company.faults).or_else(|| take(&self.0.faults));
+        let run = || self.run(asked, &company, &profile, user, (endpoint, segments.clone()));
+        match effect {
+            None => {
+                let answer = run();
+                let lost = gate.write && answer.status < 300 && self.0.drop_every.hits();
+                if lost { Reply::Close } else { gate.send(asked, answer) }
+            }
+            Some(Effect::Delay { ms }) => {
+                let wait = TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX));
+                self.0.clock.sleep_until(self.0.clock.now() + wait).await;
+                gate.send(asked, run())
+            }
+            Some(Effect::CloseBeforeApply) => Reply::Close,
+            Some(Effect::CloseAfterApply) => {
+                run();
+                Reply::Close
+            }
+            Some(Effect::TruncateBody) => match gate.send(asked, run()) {
+                Reply::Send(response) => Reply::Truncate(response),
+                other => other,
+            },
+            Some(Effect::Garbage) => match gate.send(asked, run()) {
+                Reply::Send(response) => Reply::Send(response.map(|_| Bytes::from_static(b"{\"success\":tru"))),
+                other => other,
+            },
+            Some(Effect::Status { status, body, headers }) => {
+                let mut answer = Answer::error(status, "injected error");
+                if let Some(body) = body {
+                    answer.body = body;
+                }
+                with_headers(gate.send(asked, answer), &headers)
+            }
+            Some(Effect::RetryAfter { value }) => {
+                let reply = gate.send(asked, Answer::over_limit());
+                with_headers(reply, &[("retry-after".into(), value)])
+            }
+            Some(Effect::ExpiredToken) => send(asked, Answer::unauthorized()),
+            Some(Effect::BudgetSpent) => {
+                let mut standing = gate.standing;
+                standing.daily_remaining = 0;
+                let gate = Gate { standing, ..gate };
+                gate.send(asked, gate.over_limit())
+            }
+            Some(Effect::Html { status, body }) => html(asked, status, body.as_deref().unwrap_or(CLOUDFLARE)),
+            Some(_) => send(asked, Answer::error(500, "an effect that this simulator does not know")),
+        }
+    }
+
+    /// Applies a call and writes it to the journal before anybody hears of it.
+    fn run(&self, asked: &Asked, company: &Company, profile: &Profile, user: i64, found: Found<'_>) -> Answer {
+        let (endpoint, segments) = found;
+        let Some(route) = endpoint.route else {
+            self.0.note_unmodelled(&endpoint.method, &endpoint.template);
+            return Answer::not_modelled(&endpoint.method, &endpoint.template);
+        };
+        let body = match read_body(asked, endpoint, profile) {
+            Ok(body) => body,
+            Err(answer) => return self.failed(company, profile, endpoint, answer),
+        };
+        let mut store = company.store();
+        let mut call = Call {
+            store: &mut store,
+            profile,
+            endpoint,
+            segments: &segments,
+            query: &asked.query,
+            body,
+            user,
+            now: asked.now,
+        };
+        let answered = route(&mut call);
+        if let Err(error) = self.0.record_changes(&profile.name, &mut store) {
+            return Answer::error(500, &format!("the journal could not be written: {error}"));
+        }
+        drop(store);
+        match answered {
+            Ok(answer) => Answer { status: endpoint.status, ..answer },
+            Err(answer) => self.failed(company, profile, endpoint, answer),
+        }
+    }
+
+    fn failed(&self, company: &Company, profile: &Profile, endpoint: &Endpoint, answer: Answer) -> Answer {
+        if !profile.switches.failed_calls_cost {
+            company.refund(endpoint.cost);
+        }
+        answer
+    }
+}
+
+/// Reads the body and, in v2, holds body and query to the specification.
+fn read_body(asked: &Asked, endpoint: &Endpoint, profile: &Profile) -> Result<Value, Answer> {
+    let mut body = if asked.body.is_empty() || !matches!(asked.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE") {
+        Value::Null
+    } else {
+        match serde_json::from_slice(&asked.body) {
+            Ok(body) => body,
+            Err(_) if endpoint.v2 => return Err(Answer::error(400, "Invalid JSON in the request body.")),
+            Err(_) => form(&asked.body),
+        }
+    };
+    if !endpoint.v2 {
+        return Ok(body);
+    }
+    endpoint.check_query(&asked.query)?;
+    if let Some(shape) = &endpoint.body {
+        let switches = &profile.switches;
+        if endpoint.template.starts_with("/api/v2/deals")
+            && let Some(given) = body.as_object_mut()
+            && given.contains_key("add_time")
+        {
+            match switches.deal_add_time {
+                Stray::Refused => return Err(Answer::unknown_key("add_time", "add_time")),
+                Stray::Ignored => given.remove("add_time"),
+            };
+        }
+        shape.check_body(&mut body, switches.unknown_keys == Stray::Ignored)?;
+    }
+    Ok(body)
+}
+
+/// v1 takes forms, too.
+fn form(body: &[u8]) -> Value {
+    url::form_urlencoded::parse(body).map(|(key, value)| (key.into_owned(), Value::from(value.into_owned()))).collect()
+}
+
+/// What every answer of one call says about limits.
+#[derive(Clone, Copy)]
+struct Gate<'a> {
+    profile: &'a Profile,
+    standing: Standing,
+    write: bool,
+}
+
+impl Gate<'_> {
+    fn over_limit(&self) -> Answer {
+        let mut answer = Answer::over_limit();
+        if self.profile.switches.retry_after {
+            let spent = self.standing.daily_remaining == 0;
+            let seconds = if spent { 3600 } else { self.standing.reset_seconds.max(1) };
+            answer.headers.push(("retry-after", seconds.to_string()));
+        }
+        answer
+    }
+
+    fn send(&self, asked: &Asked, mut answer: Answer) -> Reply {
+        if self.profile.limits {
+            let standing = self.standing;
+            answer.headers.extend([
+                ("x-ratelimit-limit", standing.limit.to_string()),
+                ("x-ratelimit-remaining", standing.remaining.to_string()),
+                ("x-ratelimit-reset", standing.reset_seconds.to_string()),
+            ]);
+            if self.profile.switches.daily_headers {
+                answer.headers.extend([
+                    ("x-daily-ratelimit-token-limit", standing.daily_limit.to_string()),
+                    ("x-daily-ratelimit-token-remaining", standing.daily_remaining.to_string()),
+                ]);
+            }
+            if self.write && !asked.oauth {
+                answer.headers.push(("x-daily-requests-left", "10000".into()));
+            }
+        }
+        send(asked, answer)
+    }
+}
+
+fn send(asked: &Asked, answer: Answer) -> Reply {
+    let mut response = json_response(answer.status, &answer.body);
+    for (name, value) in answer.headers {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    let id = Uuid::from_u128(u128::from(asked.sequence)).to_string();
+    if let Ok(id) = id.parse() {
+        response.headers_mut().insert("x-correlation-id", id);
+    }
+    Reply::Send(response)
+}
+
+fn html(asked: &Asked, status: u16, page: &str) -> Reply {
+    match send(asked, Answer::new(status, json!(null))) {
+        Reply::Send(response) => {
+            let mut response = response.map(|_| Bytes::from(page.to_owned()));
+            response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html"));
+            Reply::Send(response)
+        }
+        other => other,
+    }
+}
+
+fn with_headers(reply: Reply, headers: &[(String, String)]) -> Reply {
+    let Reply::Send(mut response) = reply else { return reply };
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<header::HeaderName>(), value.parse()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Reply::Send(response)
+}
+
+/// A JSON answer.
+pub(super) fn json_response(status: u16, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = header::HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}

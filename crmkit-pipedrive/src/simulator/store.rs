@@ -1,0 +1,263 @@
+//! Everything one company has stored, and the record of each change for the journal.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::answer::Row;
+use super::table::{Table, flag, int, text};
+
+/// The kinds of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Entity {
+    Users,
+    Pipelines,
+    Stages,
+    DealFields,
+    PersonFields,
+    OrganizationFields,
+    Organizations,
+    Persons,
+    Deals,
+    OrganizationRelationships,
+    Notes,
+}
+
+impl Entity {
+    pub(super) const ALL: [Self; 11] = [
+        Self::Users,
+        Self::Pipelines,
+        Self::Stages,
+        Self::DealFields,
+        Self::PersonFields,
+        Self::OrganizationFields,
+        Self::Organizations,
+        Self::Persons,
+        Self::Deals,
+        Self::OrganizationRelationships,
+        Self::Notes,
+    ];
+
+    /// The name in paths, dumps and cursors.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Pipelines => "pipelines",
+            Self::Stages => "stages",
+            Self::DealFields => "dealFields",
+            Self::PersonFields => "personFields",
+            Self::OrganizationFields => "organizationFields",
+            Self::Organizations => "organizations",
+            Self::Persons => "persons",
+            Self::Deals => "deals",
+            Self::OrganizationRelationships => "organizationRelationships",
+            Self::Notes => "notes",
+        }
+    }
+
+    /// One of them, as in error texts.
+    pub(super) fn singular(self) -> &'static str {
+        match self {
+            Self::Deals | Self::DealFields => "deal",
+            Self::Persons | Self::PersonFields => "person",
+            Self::Organizations | Self::OrganizationFields => "organization",
+            other => other.name(),
+        }
+    }
+
+    /// Where the custom fields of this kind of record are defined.
+    pub(super) fn fields(self) -> Option<Self> {
+        match self {
+            Self::Deals => Some(Self::DealFields),
+            Self::Persons => Some(Self::PersonFields),
+            Self::Organizations => Some(Self::OrganizationFields),
+            _ => None,
+        }
+    }
+
+    /// Which records have the fields defined here.
+    fn records(self) -> Option<Self> {
+        [Self::Deals, Self::Persons, Self::Organizations].into_iter().find(|records| records.fields() == Some(self))
+    }
+
+    fn links(self) -> &'static [&'static str] {
+        match self {
+            Self::Stages => &["pipeline_id"],
+            Self::Organizations => &["owner_id"],
+            Self::Persons => &["org_id", "owner_id"],
+            Self::Deals => &["org_id", "person_id", "stage_id", "pipeline_id", "owner_id"],
+            Self::OrganizationRelationships => &["rel_owner_org_id", "rel_linked_org_id"],
+            Self::Notes => &["deal_id", "person_id", "org_id", "user_id"],
+            _ => &[],
+        }
+    }
+
+    fn is_deleted(self, row: &Row) -> bool {
+        match self {
+            Self::Users => false,
+            Self::Notes | Self::OrganizationRelationships => !flag(row, "active_flag"),
+            _ => flag(row, "is_deleted"),
+        }
+    }
+}
+
+/// The tables of one company.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    tables: BTreeMap<Entity, Table>,
+    field_ids: HashMap<(Entity, String), i64>,
+    next_option: i64,
+    journaled: bool,
+    pending: Vec<Value>,
+}
+
+impl Store {
+    pub(super) fn new() -> Self {
+        Self {
+            tables: Entity::ALL.into_iter().map(|entity| (entity, Table::new(entity.links()))).collect(),
+            field_ids: HashMap::new(),
+            next_option: 1,
+            journaled: false,
+            pending: Vec::new(),
+        }
+    }
+
+    /// Keeps each change for [`Store::take_changes`] from now on.
+    pub(super) fn journal(&mut self) {
+        self.journaled = true;
+        self.pending.clear();
+    }
+
+    /// The changes since the last call.
+    pub(super) fn take_changes(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.pending)
+    }
+
+    pub(super) fn table(&self, entity: Entity) -> &Table {
+        self.tables.get(&entity).expect("every entity has a table")
+    }
+
+    /// Writes a row whose `id` is set.
+    pub(super) fn put(&mut self, entity: Entity, row: Row) {
+        if self.journaled {
+            self.pending.push(json!({ "put": entity.name(), "row": row }));
+        }
+        self.apply_put(entity, row);
+    }
+
+    fn apply_put(&mut self, entity: Entity, row: Row) {
+        let id = int(&row, "id").expect("rows have ids");
+        let deleted = entity.is_deleted(&row);
+        if let Some(code) = text(&row, "field_code") {
+            self.field_ids.insert((entity, code.to_owned()), id);
+            for option in row.get("options").and_then(Value::as_array).into_iter().flatten() {
+                self.next_option = self.next_option.max(option["id"].as_i64().unwrap_or(0) + 1);
+            }
+        }
+        self.tables.get_mut(&entity).expect("every entity has a table").put(id, row, deleted);
+    }
+
+    /// A new option id; unique in the company.
+    pub(super) fn next_option(&mut self) -> i64 {
+        self.next_option += 1;
+        self.next_option - 1
+    }
+
+    /// A field definition that is not deleted.
+    pub(super) fn field(&self, fields: Entity, code: &str) -> Option<&Row> {
+        let id = self.field_ids.get(&(fields, code.to_owned()))?;
+        self.table(fields).live(*id).map(|stored| &stored.row)
+    }
+
+    /// The custom fields of one kind of record.
+    pub(super) fn custom_fields(&self, fields: Entity) -> impl Iterator<Item = &Row> {
+        self.table(fields).all_live().map(|(_, stored)| &stored.row).filter(|row| flag(row, "is_custom_field"))
+    }
+
+    /// Takes the values of a deleted field (or only those with a deleted option) from all records.
+    pub(super) fn drop_values(&mut self, fields: Entity, code: &str, option: Option<i64>) {
+        if self.journaled {
+            self.pending.push(json!({ "drop": fields.name(), "code": code, "option": option }));
+        }
+        self.apply_drop(fields, code, option);
+    }
+
+    fn apply_drop(&mut self, fields: Entity, code: &str, option: Option<i64>) {
+        let Some(records) = fields.records() else { return };
+        let mut changed = Vec::new();
+        for (_, row) in self.table(records).rows() {
+            let mut row = row.clone();
+            let holder = if code == "label_ids" {
+                Some(&mut row)
+            } else {
+                row.get_mut("custom_fields").and_then(Value::as_object_mut)
+            };
+            if holder.is_some_and(|holder| drop_value(holder, code, option)) {
+                changed.push(row);
+            }
+        }
+        for row in changed {
+            self.apply_put(records, row);
+        }
+    }
+
+    /// Everything, deleted rows too.
+    pub(super) fn dump(&self) -> Value {
+        let table = |(entity, table): (&Entity, &Table)| {
+            let rows = table.rows().map(|(_, row)| Value::Object(row.clone())).collect();
+            (entity.name().to_owned(), Value::Array(rows))
+        };
+        json!({ "next_option": self.next_option, "tables": self.tables.iter().map(table).collect::<Map<_, _>>() })
+    }
+
+    /// Replaces everything by a dump; tables that it does not name stay.
+    pub(super) fn load(&mut self, dump: &Value) -> Result<(), String> {
+        for (name, rows) in dump["tables"].as_object().into_iter().flatten() {
+            let entity = entity_named(name).ok_or_else(|| format!("unknown table {name}"))?;
+            self.tables.insert(entity, Table::new(entity.links()));
+            self.field_ids.retain(|(fields, _), _| *fields != entity);
+            for row in rows.as_array().ok_or_else(|| format!("{name} is not a list"))? {
+                let row = row.as_object().filter(|row| int(row, "id").is_some());
+                self.apply_put(entity, row.ok_or_else(|| format!("a row of {name} has no id"))?.clone());
+            }
+        }
+        self.next_option = self.next_option.max(dump["next_option"].as_i64().unwrap_or(1));
+        Ok(())
+    }
+
+    /// Applies a change from the journal.
+    pub(super) fn replay(&mut self, change: &Value) -> Result<(), String> {
+        let entity = |key: &str| change[key].as_str().and_then(entity_named);
+        if let (Some(entity), Some(row)) = (entity("put"), change["row"].as_object()) {
+            self.apply_put(entity, row.clone());
+        } else if let (Some(fields), Some(code)) = (entity("drop"), change["code"].as_str()) {
+            self.apply_drop(fields, code, change["option"].as_i64());
+        } else {
+            return Err("not a change".into());
+        }
+        Ok(())
+    }
+}
+
+fn entity_named(name: &str) -> Option<Entity> {
+    Entity::ALL.into_iter().find(|entity| entity.name() == name)
+}
+
+fn drop_value(holder: &mut Row, code: &str, option: Option<i64>) -> bool {
+    match (holder.get_mut(code), option) {
+        (Some(Value::Array(ids)), Some(option)) => {
+            let before = ids.len();
+            ids.retain(|id| id.as_i64() != Some(option));
+            let (changed, empty) = (ids.len() < before, ids.is_empty());
+            if empty && code != "label_ids" {
+                holder.remove(code);
+            }
+            changed
+        }
+        (Some(value), Some(option)) if value.as_i64() != Some(option) => false,
+        (Some(_), _) => holder.remove(code).is_some(),
+        (None, _) => false,
+    }
+}

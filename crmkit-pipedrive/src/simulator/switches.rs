@@ -1,0 +1,104 @@
+//! What nobody outside the vendor knows for sure: each open question is a switch, so both answers can be tested.
+
+use serde::{Deserialize, Serialize};
+
+/// What happens to a key that may or may not be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stray {
+    /// The request fails with 400.
+    Refused,
+    /// The key is accepted and has no effect.
+    Ignored,
+}
+
+/// How the unknowns behave; [`Switches::default`] is the likelier answer to each.
+///
+/// ```
+/// use crmkit_pipedrive::simulator::{Stray, Switches};
+///
+/// let mut switches = Switches::default();
+/// assert_eq!(switches.deal_add_time, Stray::Refused);
+/// switches.deal_add_time = Stray::Ignored;
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Switches {
+    /// `add_time` on a deal.
+    pub deal_add_time: Stray,
+    /// Any other key that is not in the schema of a v2 body, at its top level.
+    pub unknown_keys: Stray,
+    /// A `limit` above the maximum of a v2 list: refused, or taken as the maximum.
+    pub limit_over_max: Stray,
+    /// Reading a deleted record by id: answered with `is_deleted: true` (or 404).
+    pub deleted_is_readable: bool,
+    /// Deleted records are gone for good after this many days.
+    pub purge_days: i64,
+    /// A new pipeline comes with the usual five stages.
+    pub default_stages: bool,
+    /// A stage or pipeline that has deals can be deleted (or 400).
+    pub stage_with_deals_deletable: bool,
+    /// A stage of another pipeline than the given one: 400, or 403 as seen once.
+    pub stage_mismatch_status: u16,
+    /// Deleting a record deletes its notes and relationships.
+    pub delete_cascades: bool,
+    /// Label options can be added to the built-in field `label_ids`.
+    pub label_options_writable: bool,
+    /// A new custom field is accepted in writes only after this many milliseconds.
+    pub field_lag_ms: i64,
+    /// A record is found by search only after this many milliseconds.
+    pub search_lag_ms: i64,
+    /// Backdating `add_time` of organizations and persons needs an administrator.
+    pub backdating_needs_admin: bool,
+    /// The account syncs contacts: persons have `job_title`, `birthday`, `notes`, `im`, `postal_address`.
+    pub contact_sync: bool,
+    /// Organizations have `website`, `linkedin`, `industry`, `annual_revenue`, `employee_count`.
+    pub firmographics: bool,
+    /// The account has the Campaigns add-on: persons have `marketing_status`.
+    pub campaigns: bool,
+    /// Calls that fail with 4xx spend tokens, too.
+    pub failed_calls_cost: bool,
+    /// Search calls count in the general burst window, too.
+    pub search_counts_as_burst: bool,
+    /// A 429 carries `retry-after`.
+    pub retry_after: bool,
+    /// Answers carry the headers of the daily budget.
+    pub daily_headers: bool,
+    /// The hour (UTC) at which the daily budget is whole again.
+    pub reset_hour: i64,
+    /// After this many 429 in a row the token is blocked with a page of HTML and 403; 0: never.
+    pub block_after: u32,
+    /// How long the block lasts, in seconds.
+    pub block_seconds: i64,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            deal_add_time: Stray::Refused,
+            unknown_keys: Stray::Refused,
+            limit_over_max: Stray::Refused,
+            deleted_is_readable: true,
+            purge_days: 30,
+            default_stages: false,
+            stage_with_deals_deletable: false,
+            stage_mismatch_status: 400,
+            delete_cascades: false,
+            label_options_writable: true,
+            field_lag_ms: 0,
+            search_lag_ms: 0,
+            backdating_needs_admin: false,
+            contact_sync: false,
+            firmographics: false,
+            campaigns: false,
+            failed_calls_cost: true,
+            search_counts_as_burst: true,
+            retry_after: true,
+            daily_headers: true,
+            reset_hour: 0,
+            block_after: 50,
+            block_seconds: 60,
+        }
+    }
+}
