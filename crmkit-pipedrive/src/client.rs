@@ -1,7 +1,7 @@
 //! Requests and answers, without knowing what they mean.
 
 use crmkit_core::{
-    Clock, Error, Result,
+    Error, Result,
     chrono::{DateTime, Utc},
     http::{Request, Transport},
 };
@@ -21,10 +21,6 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(transport: Transport) -> Self {
         Self { transport }
-    }
-
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        self.transport.clock()
     }
 
     /// Names the company that shares the day's tokens.
@@ -79,7 +75,8 @@ impl Endpoint {
 
     /// A request to this endpoint about `id`, which can be nothing but an id.
     pub(crate) fn about(self, id: &str) -> Result<Request> {
-        let plain = !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let plain =
+            !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !plain {
             return Err(Error::input(self.operation, "an id has characters that no id of pipedrive has"));
         }

@@ -114,9 +114,14 @@ mod tests {
         for endpoint in ALL {
             let known = document["endpoints"].as_array().unwrap().iter().find(|known| {
                 let path = known["path"].as_str().unwrap();
-                let same = path.split('/').zip(endpoint.path.split('/')).all(|(a, b)| a == b || (a.starts_with('{') && b == "{}"));
+                let same = path
+                    .split('/')
+                    .zip(endpoint.path.split('/'))
+                    .all(|(a, b)| a == b || (a.starts_with('{') && b == "{}"));
                 let method = Method::from(endpoint.verb);
-                known["method"] == method.as_str() && same && path.matches('/').count() == endpoint.path.matches('/').count()
+                known["method"] == method.as_str()
+                    && same
+                    && path.matches('/').count() == endpoint.path.matches('/').count()
             });
             let known = known.unwrap_or_else(|| panic!("{endpoint:?} is not in the vendor's document"));
             assert_eq!(known["cost"], endpoint.cost, "{endpoint:?}");

@@ -121,7 +121,9 @@ impl Reading {
             403 => (ErrorKind::Rejected, Retry::Never),
             404 | 410 => (ErrorKind::NotFound, Retry::Never),
             409 => (ErrorKind::Conflict, Retry::Never),
-            408 | 425 | 500 | 502..=599 => (ErrorKind::Unavailable, request.uncertain(self.retry_after.unwrap_or(OUTAGE))),
+            408 | 425 | 500 | 502..=599 => {
+                (ErrorKind::Unavailable, request.uncertain(self.retry_after.unwrap_or(OUTAGE)))
+            }
             _ => (ErrorKind::Protocol, Retry::Never),
         }
     }
@@ -185,9 +187,9 @@ fn unquoted(text: &str) -> String {
             before = char;
             continue;
         }
-        let end = after.char_indices().find(|(at, other)| {
-            *other == char && !after[at + 1..].chars().next().is_some_and(char::is_alphanumeric)
-        });
+        let end = after
+            .char_indices()
+            .find(|(at, other)| *other == char && !after[at + 1..].chars().next().is_some_and(char::is_alphanumeric));
         let quoted = end.map_or(after, |(at, _)| &after[..at]);
         clean.push_str(&if is_word(quoted) { format!("'{quoted}'") } else { "…".to_owned() });
         rest = end.map_or("", |(at, _)| &after[at + 1..]);
@@ -206,8 +208,7 @@ mod tests {
 
     fn verdict(status: u16, headers: &[(&'static str, &str)], body: &str, creating: bool) -> Verdict {
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        let answer =
-            Answer { status, headers: headers.collect::<HeaderMap>(), body: body.as_bytes().to_vec() };
+        let answer = Answer { status, headers: headers.collect::<HeaderMap>(), body: body.as_bytes().to_vec() };
         let request = Request::new("person.create", Method::POST, "/");
         let request = if creating { request.creating() } else { request };
         PipedriveDialect.verdict(&request, &answer, DateTime::UNIX_EPOCH)
@@ -251,7 +252,9 @@ mod tests {
         }
         assert!(matches!(verdict(200, &[], r#"{"success":true}"#, true), Verdict::Done));
         assert!(matches!(verdict(201, &[], r#"{"success":true}"#, true), Verdict::Done));
-        assert!(matches!(verdict(401, &[], plain, true), Verdict::Unauthorized(error) if error.kind() == ErrorKind::Auth));
+        assert!(
+            matches!(verdict(401, &[], plain, true), Verdict::Unauthorized(error) if error.kind() == ErrorKind::Auth)
+        );
     }
 
     #[test]
@@ -278,7 +281,10 @@ mod tests {
     #[test]
     fn messages_name_fields_but_no_values() {
         let cases = [
-            ("Validation failed: custom_fields: Unknown key 'title'", "validation failed: custom_fields: Unknown key 'title'"),
+            (
+                "Validation failed: custom_fields: Unknown key 'title'",
+                "validation failed: custom_fields: Unknown key 'title'",
+            ),
             ("Email 'ann@acme.example' is invalid.", "email … is invalid"),
             ("Phone +4912345678 is invalid", "phone … is invalid"),
             ("Name 'Ann Lee' isn't free", "name … isn't free"),

@@ -277,11 +277,8 @@ mod tests {
     #[test]
     fn all_windows_or_none() {
         let clock = Hand::new();
-        let windows = vec![
-            Window::rolling(1, 2 * SECOND).gap(Duration::ZERO),
-            Window::paced(5, 5 * SECOND),
-            Window::daily(100),
-        ];
+        let windows =
+            vec![Window::rolling(1, 2 * SECOND).gap(Duration::ZERO), Window::paced(5, 5 * SECOND), Window::daily(100)];
         let budget = AccountBudget::new(windows, clock.clone());
         block_on(async {
             assert_eq!(budget.reserve(&account(), &api(), 90, LONG).await.unwrap(), Duration::ZERO);
@@ -334,9 +331,9 @@ mod tests {
                 budget.reserve(&account(), &api(), 1, LONG).await.unwrap();
             }
             budget.report(&account(), &api(), &LimitSignal::Pause(3 * SECOND)).await;
-            let waits: Vec<_> = futures::future::join_all((0..3).map(|_| async {
-                budget.reserve(&account(), &api(), 1, LONG).await.unwrap()
-            }))
+            let waits: Vec<_> = futures::future::join_all(
+                (0..3).map(|_| async { budget.reserve(&account(), &api(), 1, LONG).await.unwrap() }),
+            )
             .await;
             assert_eq!(waits, [3 * SECOND, 3 * SECOND, 5 * SECOND]);
         });

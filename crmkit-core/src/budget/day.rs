@@ -79,7 +79,8 @@ impl Day {
 /// The first begin of a day after `now`.
 fn after(now: DateTime<Utc>, reset_hour: Option<u32>) -> DateTime<Utc> {
     let hour = reset_hour.unwrap_or(0);
-    let midnight = now - TimeDelta::seconds(i64::from(now.num_seconds_from_midnight()))
+    let midnight = now
+        - TimeDelta::seconds(i64::from(now.num_seconds_from_midnight()))
         - TimeDelta::nanoseconds(i64::from(now.nanosecond() % 1_000_000_000));
     let today = midnight + TimeDelta::hours(i64::from(hour));
     if today > now { today } else { today + TimeDelta::days(1) }

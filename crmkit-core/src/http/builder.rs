@@ -96,7 +96,16 @@ impl TransportBuilder {
                 Error::new(ErrorKind::Input, OPERATION, "the HTTP client could not be built", Retry::Never)
                     .with_source(error.without_url())
             })?;
-        Ok(Transport::new(client, base, self.dialect, self.credentials, self.budget, self.clock, self.patience, self.body_limit))
+        Ok(Transport::new(
+            client,
+            base,
+            self.dialect,
+            self.credentials,
+            self.budget,
+            self.clock,
+            self.patience,
+            self.body_limit,
+        ))
     }
 }
 

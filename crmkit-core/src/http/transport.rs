@@ -108,7 +108,8 @@ impl Transport {
         for attempt in 1.. {
             let account = inner.account(&token);
             inner.wait_for_slot(&request, &account, deadline).await?;
-            let span = tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
+            let span =
+                tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
             let answer = inner.exchange(&request, &token).instrument(span).await?;
             for signal in inner.dialect.signals(&answer) {
                 inner.budget.report(&account, &request.class, &signal).await;

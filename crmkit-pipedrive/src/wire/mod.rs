@@ -14,7 +14,7 @@ pub(crate) use envelope::{Envelope, Listing};
 pub(crate) use field::{Field, FieldOption, NewField, NewOption, OptionId};
 pub(crate) use note::Note;
 pub(crate) use pipeline::{NewPipeline, Pipeline};
-pub(crate) use relationship::{Relationship, RelatedOrganization};
+pub(crate) use relationship::Relationship;
 pub(crate) use stage::{NewStage, Stage};
 pub(crate) use user::{Me, User};
 
