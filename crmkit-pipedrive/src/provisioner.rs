@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use crmkit_core::{
     Error, ErrorKind, ExistingItem, FieldType, ItemKind, ObjectName, Provisioner, Result, Retry, SchemaItem,
     chrono::{DateTime, Utc},
+    http::Request,
 };
 
 use crate::{
@@ -29,22 +30,37 @@ impl Provisioner for Pipedrive {
     }
 
     async fn retire(&self, item: &ExistingItem, send_before: DateTime<Utc>) -> Result<()> {
-        let request = match item.item.kind {
-            ItemKind::Pipeline => endpoint::PIPELINE_DELETE.about(&item.id)?,
-            ItemKind::Stage => endpoint::STAGE_DELETE.about(&item.id)?,
-            ItemKind::Field => Fielded::of(&item.item.object)?.field_delete.about(&item.id)?,
-            ItemKind::Option | ItemKind::Label => {
-                let id = item.id.parse().map_err(|_| refused("an option's id is a number"))?;
-                Fielded::of(&item.item.object)?.option_delete.about(field_of(&item.item)?)?.json(&[OptionId { id }])
-            }
+        let remove = |request: Request| self.client.done(request.send_before(send_before));
+        let retired = match item.item.kind {
+            ItemKind::Pipeline => gone(remove(endpoint::PIPELINE_DELETE.about(&item.id)?).await),
+            ItemKind::Stage => gone(remove(endpoint::STAGE_DELETE.about(&item.id)?).await),
+            ItemKind::Field => gone(remove(Fielded::of(&item.item.object)?.field_delete.about(&item.id)?).await),
+            ItemKind::Option | ItemKind::Label => self.retire_option(item, send_before).await,
         };
-        let retired = gone(self.client.done(request.send_before(send_before)).await);
         self.forget_schema().await;
         retired
     }
 }
 
 impl Pipedrive {
+    /// The interface refuses an unknown option with the same status as anything else that is wrong, so the field is asked
+    /// whether the option is still there.
+    async fn retire_option(&self, item: &ExistingItem, send_before: DateTime<Utc>) -> Result<()> {
+        let endpoints = Fielded::of(&item.item.object)?;
+        let field = field_of(&item.item)?;
+        let id: i64 = item.id.parse().map_err(|_| refused("an option's id is a number"))?;
+        let request = endpoints.option_delete.about(field)?.json(&[OptionId { id }]).send_before(send_before);
+        match gone(self.client.done(request).await) {
+            Err(error) if error.kind() == ErrorKind::Rejected => {
+                let fields: Vec<Field> = self.client.all(endpoints.field_list).await?;
+                let field = fields.iter().find(|known| known.field_code == field);
+                let mut options = field.and_then(|field| field.options.as_ref()).into_iter().flatten();
+                if options.any(|option| option.id.as_i64() == Some(id)) { Err(error) } else { Ok(()) }
+            }
+            result => result,
+        }
+    }
+
     async fn create_item(&self, item: &SchemaItem, send_before: DateTime<Utc>) -> Result<String> {
         let name = item.name.as_str();
         match item.kind {
@@ -115,6 +131,7 @@ fn refused(message: &str) -> Error {
 
 /// The endpoints of an object that has custom fields.
 struct Fielded {
+    field_list: Endpoint,
     field_create: Endpoint,
     field_delete: Endpoint,
     option_create: Endpoint,
@@ -125,18 +142,21 @@ impl Fielded {
     fn of(object: &ObjectName) -> Result<Self> {
         Ok(match Object::named(object) {
             Some(Object::Organization) => Self {
+                field_list: endpoint::ORGANIZATION_FIELD_LIST,
                 field_create: endpoint::ORGANIZATION_FIELD_CREATE,
                 field_delete: endpoint::ORGANIZATION_FIELD_DELETE,
                 option_create: endpoint::ORGANIZATION_OPTION_CREATE,
                 option_delete: endpoint::ORGANIZATION_OPTION_DELETE,
             },
             Some(Object::Person) => Self {
+                field_list: endpoint::PERSON_FIELD_LIST,
                 field_create: endpoint::PERSON_FIELD_CREATE,
                 field_delete: endpoint::PERSON_FIELD_DELETE,
                 option_create: endpoint::PERSON_OPTION_CREATE,
                 option_delete: endpoint::PERSON_OPTION_DELETE,
             },
             Some(Object::Deal) => Self {
+                field_list: endpoint::DEAL_FIELD_LIST,
                 field_create: endpoint::DEAL_FIELD_CREATE,
                 field_delete: endpoint::DEAL_FIELD_DELETE,
                 option_create: endpoint::DEAL_OPTION_CREATE,
