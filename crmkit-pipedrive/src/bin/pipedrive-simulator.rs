@@ -26,9 +26,8 @@ fn main() -> io::Result<()> {
     })
 }
 
-fn read_arguments(arguments: impl Iterator<Item = String>) -> Result<PipedriveSimulatorBuilder, String> {
+fn read_arguments(mut arguments: impl Iterator<Item = String>) -> Result<PipedriveSimulatorBuilder, String> {
     let mut builder = PipedriveSimulator::builder();
-    let mut arguments = arguments.peekable();
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
         let wrong = || format!("{name} cannot be {value}");

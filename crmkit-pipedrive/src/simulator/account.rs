@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::store::Store;
 use super::switches::Switches;
 
+/// Writes that a token may make in a day before the vendor frowns.
+const FAIR_WRITES: u64 = 10_000;
+
 /// The plan of a company.
 ///
 /// ```
@@ -71,6 +74,11 @@ impl Tier {
             Self::Ultimate => 20_000,
         };
         (per_seat * seats as usize).min(300_000)
+    }
+
+    /// The `visible_to` that means the entire company.
+    pub(super) fn everyone(self) -> i64 {
+        self.visibilities().last().copied().unwrap_or(3)
     }
 
     /// The values that `visible_to` may have.
@@ -139,6 +147,7 @@ struct Quota {
 struct Windows {
     general: RollingWindow,
     search: RollingWindow,
+    writes: DailyCounter,
     refused: u32,
     last_refused: DateTime<Utc>,
     blocked_until: DateTime<Utc>,
@@ -160,12 +169,15 @@ pub(super) struct Standing {
     pub(super) reset_seconds: i64,
     pub(super) daily_limit: u64,
     pub(super) daily_remaining: u64,
+    /// What is left of the old fair-use rule, which only warns.
+    pub(super) writes_left: u64,
 }
 
 impl Company {
     pub(super) fn new(profile: Profile, store: Store) -> Self {
         let reset = TimeDelta::hours(profile.switches.reset_hour);
-        let daily = DailyCounter::new(profile.tier.daily(profile.seats), reset);
+        let budget = if profile.limits { profile.tier.daily(profile.seats) } else { u64::MAX };
+        let daily = DailyCounter::new(budget, reset);
         Self {
             profile: RwLock::new(Arc::new(profile)),
             faults: FaultScript::default(),
@@ -212,6 +224,7 @@ impl Company {
             Windows {
                 general: RollingWindow::new(general, width),
                 search: RollingWindow::new(10, width),
+                writes: DailyCounter::new(FAIR_WRITES, TimeDelta::zero()),
                 refused: 0,
                 last_refused: DateTime::<Utc>::MIN_UTC,
                 blocked_until: DateTime::<Utc>::MIN_UTC,
@@ -221,6 +234,9 @@ impl Company {
         if !profile.limits {
             daily.spend(call.now, call.cost);
         }
+        if call.write && verdict == Verdict::Admitted {
+            windows.writes.spend(call.now, 1);
+        }
         let window = if call.search { &mut windows.search } else { &mut windows.general };
         let reset = window.reset_after(call.now);
         let standing = Standing {
@@ -229,6 +245,7 @@ impl Company {
             reset_seconds: (reset.num_milliseconds() + 999) / 1000,
             daily_limit: daily.limit(),
             daily_remaining: daily.remaining(call.now),
+            writes_left: windows.writes.remaining(call.now),
         };
         (verdict, standing)
     }
@@ -240,6 +257,7 @@ pub(super) struct Fare<'a> {
     pub(super) token: &'a str,
     pub(super) oauth: bool,
     pub(super) search: bool,
+    pub(super) write: bool,
     pub(super) cost: u64,
     pub(super) now: DateTime<Utc>,
 }

@@ -3,6 +3,10 @@
 //! It is written from the vendor's documentation alone and shares nothing with the connector, so that a misreading of
 //! one is noticed by the other.
 //!
+//! Over HTTP it is steered by `POST /_simulator/{faults,seed,reset,clock,accounts,switches}` and watched by
+//! `GET /_simulator/{dump,requests,faults,switches,routes}`: with an `x-api-token` for that company, without one for
+//! all. `/v1/…` is taken as `/api/v1/…`, in faults and in the log, too.
+//!
 //! ```
 //! use crmkit_pipedrive::simulator::PipedriveSimulator;
 //!
@@ -130,6 +134,19 @@ impl PipedriveSimulator {
     pub fn rows(&self, table: &str) -> Vec<Value> {
         let dump = self.state.by_token(self.token()).map(|(company, _)| company.store().dump()).unwrap_or_default();
         dump["tables"][table].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Merges `row` into the stored row with its `id` in the default account, or adds it, unchecked and without a call:
+    /// how a test plays the company's own people, who deactivate a user or edit a record meanwhile.
+    ///
+    /// # Errors
+    /// When there is no such table, the row is not an object, or the journal cannot be written.
+    pub fn put(&self, table: &str, row: Value) -> io::Result<()> {
+        let Value::Object(row) = row else { return Err(io::Error::other("a row is an object")) };
+        let (company, _) = self.state.by_token(self.token()).ok_or_else(|| io::Error::other("no default account"))?;
+        let mut store = company.store();
+        let stored = store.merge(table, row);
+        stored.and_then(|()| self.state.record_changes(&company.profile().name, &mut store)).map_err(io::Error::other)
     }
 
     /// The tokens of the daily budget that the default account has spent since the start.

@@ -99,11 +99,12 @@ impl Service {
             token: &asked.token,
             oauth: asked.oauth,
             search: endpoint.is_search(),
+            write: asked.method != "GET",
             cost: endpoint.cost,
             now: asked.now,
         };
         let (verdict, standing) = company.admit(&profile, fare);
-        let gate = Gate { profile: &profile, standing, write: asked.method != "GET" };
+        let gate = Gate { profile: &profile, standing, write: fare.write };
         match verdict {
             Verdict::Blocked => return html(asked, 403, CLOUDFLARE),
             Verdict::OverLimit => return gate.send(asked, gate.over_limit()),
@@ -270,7 +271,7 @@ impl Gate<'_> {
                 ]);
             }
             if self.write && !asked.oauth {
-                answer.headers.push(("x-daily-requests-left", "10000".into()));
+                answer.headers.push(("x-daily-requests-left", standing.writes_left.to_string()));
             }
         }
         send(asked, answer)

@@ -118,6 +118,12 @@ impl State {
         self.record(&json!({ "state": self.dump() }))
     }
 
+    /// Replaces one company by what a dump says of it.
+    pub(super) fn replace(&self, company: &Value) -> Result<(), String> {
+        self.restore_company(company)?;
+        self.record(&json!({ "company": company }))
+    }
+
     fn restore(&self, dump: &Value) -> Result<(), String> {
         if dump["tables"].is_object() {
             return self.restore_company(&json!({ "profile": self.default, "store": dump }));

@@ -81,14 +81,7 @@ fn seed(state: &State, company: Option<&Company>, body: &[u8]) -> Steered {
     match company {
         Some(company) => {
             let store = if dump["store"].is_object() { dump["store"].clone() } else { dump };
-            let mut all = state.dump();
-            let name = company.profile().name.clone();
-            for known in all["companies"].as_array_mut().into_iter().flatten() {
-                if known["profile"]["name"] == name.as_str() {
-                    known["store"] = store.clone();
-                }
-            }
-            state.load(&all).map_err(bad)?;
+            state.replace(&json!({ "profile": *company.profile(), "store": store })).map_err(bad)?;
         }
         None => state.load(&dump).map_err(bad)?,
     }

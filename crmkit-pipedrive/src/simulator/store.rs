@@ -159,6 +159,17 @@ impl Store {
         self.tables.get_mut(&entity).expect("every entity has a table").put(id, row, deleted);
     }
 
+    /// Merges `change` into the row of its `id`, or adds a row, with the next id if it has none.
+    pub(super) fn merge(&mut self, table: &str, change: Row) -> Result<(), String> {
+        let entity = entity_named(table).ok_or_else(|| format!("unknown table {table}"))?;
+        let id = int(&change, "id").unwrap_or_else(|| self.table(entity).next_id());
+        let mut row = self.table(entity).any(id).map(|stored| stored.row.clone()).unwrap_or_default();
+        row.extend(change);
+        row.insert("id".into(), id.into());
+        self.put(entity, row);
+        Ok(())
+    }
+
     /// A new option id; unique in the company.
     pub(super) fn next_option(&mut self) -> i64 {
         self.next_option += 1;

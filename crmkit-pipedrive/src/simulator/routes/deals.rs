@@ -51,7 +51,7 @@ fn create(call: &mut Call<'_>) -> Answered {
         "id": call.store.table(Entity::Deals).next_id(), "creator_user_id": call.user, "owner_id": call.user,
         "value": 0, "person_id": null, "org_id": null, "stage_id": null, "pipeline_id": null, "currency": currency,
         "archive_time": null, "add_time": call.stamp(), "stage_change_time": null, "status": "open",
-        "is_archived": false, "is_deleted": false, "probability": null, "lost_reason": null, "visible_to": 3,
+        "is_archived": false, "is_deleted": false, "probability": null, "lost_reason": null, "visible_to": call.profile.tier.everyone(),
         "close_time": null, "won_time": null, "lost_time": null, "local_won_date": null, "local_lost_date": null,
         "local_close_date": null, "expected_close_date": null, "label_ids": [], "origin": "API", "origin_id": null,
         "channel": null, "channel_id": null, "acv": null, "arr": null, "mrr": null, "custom_fields": {},

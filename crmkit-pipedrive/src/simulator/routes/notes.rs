@@ -44,6 +44,8 @@ fn show(call: &Call<'_>, row: &Row) -> Value {
         json!({ "email": author.row["email"], "icon_url": null, "is_you": is_you, "name": author.row["name"] })
     });
     shown.insert("user".into(), author);
+    shown.insert("project".into(), Value::Null);
+    shown.insert("task".into(), Value::Null);
     Value::Object(shown)
 }
 

@@ -44,7 +44,7 @@ fn create(call: &mut Call<'_>) -> Answered {
     check(call, &body)?;
     let id = call.store.table(ORGANIZATIONS).next_id();
     let defaults = json!({
-        "id": id, "owner_id": call.user, "is_deleted": false, "visible_to": 3, "address": null, "label_ids": [],
+        "id": id, "owner_id": call.user, "is_deleted": false, "visible_to": call.profile.tier.everyone(), "address": null, "label_ids": [],
         "website": null, "linkedin": null, "industry": null, "annual_revenue": null, "employee_count": null,
         "custom_fields": {},
     });

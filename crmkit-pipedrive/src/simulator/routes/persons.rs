@@ -42,7 +42,7 @@ fn create(call: &mut Call<'_>) -> Answered {
     let id = call.store.table(Entity::Persons).next_id();
     let defaults = json!({
         "id": id, "first_name": null, "last_name": null, "owner_id": call.user, "org_id": null, "emails": [],
-        "phones": [], "is_deleted": false, "visible_to": 3, "label_ids": [], "picture_id": null,
+        "phones": [], "is_deleted": false, "visible_to": call.profile.tier.everyone(), "label_ids": [], "picture_id": null,
         "postal_address": null, "notes": null, "im": [], "birthday": null, "job_title": null,
         "marketing_status": "no_consent", "custom_fields": {},
     });

@@ -90,7 +90,13 @@ fn list(call: &mut Call<'_>) -> Answered {
     if let Value::Object(pagination) = &mut pagination {
         pagination.remove("next_start");
     }
-    let shown: Value = page.iter().map(|row| show(call, row, Some(org))).collect();
+    let show_related = |row: &&Row| {
+        let mut shown = show(call, row, Some(org));
+        let related = organization(call, shown["calculated_related_org_id"].as_i64());
+        shown["related_organization_name"] = related["name"].clone();
+        shown
+    };
+    let shown: Value = page.iter().map(show_related).collect();
     let mut answer = Answer::with(shown, pagination);
     answer.body["related_objects"] = related(call, page.into_iter());
     Ok(answer)
