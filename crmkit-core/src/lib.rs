@@ -12,6 +12,8 @@ mod digest;
 mod engine;
 mod error;
 mod file;
+#[cfg(feature = "http")]
+pub mod http;
 mod ledger;
 mod mapping;
 mod migration;
@@ -33,7 +35,7 @@ mod unit;
 mod value;
 
 pub use ability::{Abilities, Recovery, Removal};
-pub use budget::{AccountKey, CostClass, LimitSignal, RateBudget};
+pub use budget::{AccountBudget, AccountKey, CostClass, LimitSignal, RateBudget, Scope, Window};
 pub use clock::Clock;
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;

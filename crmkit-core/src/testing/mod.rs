@@ -1,7 +1,8 @@
-//! Clocks, mocks and conformance suites for tests of connectors, ledgers and hosts.
+//! Clocks, mocks, generators of messy exports and conformance suites, for tests of connectors, ledgers and hosts.
 
 mod clock;
 pub mod conformance;
+pub mod generate;
 mod mock;
 mod source;
 

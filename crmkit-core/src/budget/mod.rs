@@ -1,4 +1,10 @@
-//! The contract of a rate budget, shared by everything that talks to one account.
+//! The contract of a rate budget, shared by everything that talks to one account, and the budget of one process.
+
+mod account;
+mod day;
+mod paced;
+mod ring;
+mod window;
 
 use std::{fmt::Debug, time::Duration};
 
@@ -7,10 +13,30 @@ use chrono::{DateTime, Utc};
 
 use crate::{Result, name_of};
 
+pub use account::AccountBudget;
+pub use window::{Scope, Window};
+
 name_of! {
     /// A destination or source account whose limits are shared: host and token digest, until `describe` names it.
     AccountKey
 }
+impl AccountKey {
+    /// The key of `token_digest` in `company`: `"acme.pipedrive.com#5d41402a"`.
+    pub fn of(company: &str, token_digest: &str) -> Self {
+        Self::from(format!("{company}#{token_digest}"))
+    }
+
+    /// The part that all tokens of a company share: before the last `#`, or the whole key.
+    pub fn company(&self) -> &str {
+        self.as_str().rsplit_once('#').map_or(self.as_str(), |(company, _)| company)
+    }
+
+    /// The part that is one token's own: after the last `#`, or the whole key.
+    pub fn token(&self) -> &str {
+        self.as_str().rsplit_once('#').map_or(self.as_str(), |(_, token)| token)
+    }
+}
+
 name_of! {
     /// Which of an account's limits a request draws on: `"api"`, `"search"`.
     CostClass

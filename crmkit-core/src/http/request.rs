@@ -1,0 +1,149 @@
+//! One request and its answer.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use reqwest::{Method, header::HeaderMap};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{CostClass, Error, ErrorKind, Result, Retry};
+
+/// One request: what, where to, what it costs, and until when it may leave.
+///
+/// ```
+/// use crmkit_core::http::{Request, reqwest::Method};
+/// let request = Request::new("person.write", Method::POST, "/api/v2/persons")
+///     .json(&serde_json::json!({"name": "Ann"}))
+///     .cost(5)
+///     .creating();
+/// assert!(!format!("{request:?}").contains("Ann"));
+/// ```
+#[derive(Clone)]
+pub struct Request {
+    pub(super) operation: &'static str,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) json: Option<Vec<u8>>,
+    pub(super) class: CostClass,
+    pub(super) cost: u32,
+    pub(super) creating: bool,
+    pub(super) send_before: Option<DateTime<Utc>>,
+}
+
+/// Without path, query and body: they may name people.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("operation", &self.operation)
+            .field("method", &self.method)
+            .field("creating", &self.creating)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Request {
+    /// A request of `operation` (`"person.write"`) to `path`, which begins with a slash and follows the base URL.
+    pub fn new(operation: &'static str, method: Method, path: impl Into<String>) -> Self {
+        Self {
+            operation,
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            json: None,
+            class: CostClass::from("api"),
+            cost: 1,
+            creating: false,
+            send_before: None,
+        }
+    }
+
+    /// The same request with one more query parameter.
+    pub fn query(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.query.push((name, value.to_string()));
+        self
+    }
+
+    /// The same request with a JSON body.
+    pub fn json(mut self, body: &impl Serialize) -> Self {
+        self.json = Some(serde_json::to_vec(body).expect("request bodies are serialisable"));
+        self
+    }
+
+    /// Which windows of the budget it draws on; `"api"` unless told.
+    pub fn class(mut self, class: CostClass) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// What it costs in tokens; 1 unless told.
+    pub fn cost(mut self, tokens: u32) -> Self {
+        self.cost = tokens;
+        self
+    }
+
+    /// It creates something: sent twice, it would create two. A lost answer is [`Retry::Verify`].
+    pub fn creating(mut self) -> Self {
+        self.creating = true;
+        self
+    }
+
+    /// It may not leave after this moment.
+    pub fn send_before(mut self, moment: DateTime<Utc>) -> Self {
+        self.send_before = Some(moment);
+        self
+    }
+
+    /// The operation it belongs to.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Whether it creates something.
+    pub fn is_creating(&self) -> bool {
+        self.creating
+    }
+
+    /// What to do after an answer that leaves open whether the request was applied.
+    pub fn uncertain(&self, wait: std::time::Duration) -> Retry {
+        if self.creating { Retry::Verify } else { Retry::After(wait) }
+    }
+}
+
+/// A status, its headers and a body within bounds.
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Without headers and body: they may name people.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+impl Answer {
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON. An answer that cannot be read leaves open whether a creating request was applied.
+    ///
+    /// # Errors
+    /// `Protocol`, with the place but without the text: the body may name people.
+    pub fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let retry = if request.creating { Retry::Verify } else { Retry::Never };
+            Error::new(ErrorKind::Protocol, request.operation, "the answer is not what the interface documents", retry)
+                .with_context("status", self.status)
+                .with_context("line", error.line())
+                .with_context("column", error.column())
+        })
+    }
+}

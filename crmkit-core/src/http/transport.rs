@@ -1,0 +1,229 @@
+//! Sending: budget first, deadline last, and nothing twice that may have been applied.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::{
+    Client, Url,
+    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+};
+use secrecy::{ExposeSecret, SecretString};
+use tracing::Instrument;
+
+use super::{Answer, Dialect, Request, Verdict, failure};
+use crate::{AccountKey, Clock, Credentials, Digest, Error, LimitSignal, RateBudget, Result};
+
+/// Sends requests for a connector. Clones share client, pause and account.
+///
+/// # Contract
+/// - Budget is reserved per request, waited for on the injected clock, and no request leaves after its
+///   [`send_before`](Request::send_before).
+/// - Only what is certainly not applied is sent again: what the dialect calls throttled, and once what a renewed token may cure.
+/// - Errors and spans carry the operation, status and attempt: no address, query, header or value.
+///
+/// # Errors
+/// `After` where nothing was applied; `Verify` where a [creating](Request::creating) request may have been; else what the
+/// dialect says.
+///
+/// # Cancellation
+/// A request whose future is dropped may have been applied.
+#[derive(Clone)]
+pub struct Transport(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    base: Url,
+    dialect: Arc<dyn Dialect>,
+    credentials: Arc<dyn Credentials>,
+    budget: Arc<dyn RateBudget>,
+    clock: Arc<dyn Clock>,
+    patience: Duration,
+    body_limit: usize,
+    company: RwLock<String>,
+    paused: Mutex<Option<DateTime<Utc>>>,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("host", &self.0.base.host_str()).finish_non_exhaustive()
+    }
+}
+
+/// Tries of one request against a server that keeps throttling.
+const ATTEMPTS: u32 = 8;
+
+impl Transport {
+    #[allow(clippy::too_many_arguments, reason = "called by the builder only")]
+    pub(super) fn new(
+        client: Client,
+        base: Url,
+        dialect: Arc<dyn Dialect>,
+        credentials: Arc<dyn Credentials>,
+        budget: Arc<dyn RateBudget>,
+        clock: Arc<dyn Clock>,
+        patience: Duration,
+        body_limit: usize,
+    ) -> Self {
+        let company = RwLock::new(base.host_str().unwrap_or_default().to_owned());
+        let paused = Mutex::default();
+        Self(Arc::new(Inner {
+            client,
+            base,
+            dialect,
+            credentials,
+            budget,
+            clock,
+            patience,
+            body_limit,
+            company,
+            paused,
+        }))
+    }
+
+    /// The clock that it waits on.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    /// Names the company whose windows all tokens share, once it is known; until then it is the host.
+    pub fn bind(&self, company: &str) {
+        *self.0.company.write().unwrap_or_else(PoisonError::into_inner) = company.to_owned();
+    }
+
+    /// Sends a request and gives the answer that the dialect calls done.
+    ///
+    /// # Errors
+    /// As the type says.
+    pub async fn send(&self, request: Request) -> Result<Answer> {
+        let inner = &*self.0;
+        let started = inner.clock.now();
+        let limit = started.checked_add_signed(delta(inner.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let deadline = request.send_before.unwrap_or(limit);
+        let mut token = inner.credentials.token().await?;
+        let mut renewed = false;
+        for attempt in 1.. {
+            let account = inner.account(&token);
+            inner.wait_for_slot(&request, &account, deadline).await?;
+            let span =
+                tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
+            let answer = inner.exchange(&request, &token).instrument(span).await?;
+            for signal in inner.dialect.signals(&answer) {
+                inner.budget.report(&account, &request.class, &signal).await;
+            }
+            match inner.dialect.verdict(&request, &answer, inner.clock.now()) {
+                Verdict::Done => return Ok(answer),
+                Verdict::Failed(error) => return Err(error),
+                Verdict::Unauthorized(error) if renewed => return Err(error),
+                Verdict::Unauthorized(_) => {
+                    token = inner.credentials.refresh(&token).await?;
+                    renewed = true;
+                }
+                Verdict::Throttled { pause, error } => {
+                    tracing::debug!(operation = request.operation, attempt, seconds = pause.as_secs_f64(), "throttled");
+                    let until = inner.pause(pause);
+                    inner.budget.report(&account, &request.class, &LimitSignal::Pause(pause)).await;
+                    if attempt >= ATTEMPTS || until > deadline {
+                        return Err(error.with_until(until));
+                    }
+                }
+                Verdict::Spent { until, error } => {
+                    inner.budget.report(&account, &request.class, &LimitSignal::Exhausted(until)).await;
+                    return Err(inner.until_refilled(&request, &account, error, until).await);
+                }
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+}
+
+impl Inner {
+    fn account(&self, token: &SecretString) -> AccountKey {
+        let digest = Digest::of(token.expose_secret().as_bytes()).to_string();
+        AccountKey::of(&self.company.read().unwrap_or_else(PoisonError::into_inner), &digest[..16])
+    }
+
+    /// Waits until the budget and every pause let the request leave, and gives up where that is after its deadline.
+    async fn wait_for_slot(&self, request: &Request, account: &AccountKey, deadline: DateTime<Utc>) -> Result<()> {
+        loop {
+            let Ok(patience) = (deadline - self.clock.now()).to_std() else { return Err(failure::too_late(request)) };
+            let wait = self.budget.reserve(account, &request.class, request.cost, patience).await?;
+            if !wait.is_zero() {
+                self.clock.sleep_until(self.clock.now() + delta(wait)).await;
+            }
+            let now = self.clock.now();
+            let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until > now);
+            // Somebody was throttled while this request waited: its place is void, it asks for another.
+            if !paused {
+                return if now > deadline { Err(failure::too_late(request)) } else { Ok(()) };
+            }
+        }
+    }
+
+    /// Everybody who shares this transport pauses, for the longest pause anybody was told.
+    fn pause(&self, pause: Duration) -> DateTime<Utc> {
+        let until = self.clock.now().checked_add_signed(delta(pause)).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = paused.map_or(until, |before| before.max(until));
+        *paused = Some(until);
+        until
+    }
+
+    /// The same error, with the moment at which the budget expects tokens again.
+    async fn until_refilled(
+        &self,
+        request: &Request,
+        account: &AccountKey,
+        error: Error,
+        told: Option<DateTime<Utc>>,
+    ) -> Error {
+        let refused = self.budget.reserve(account, &request.class, request.cost, Duration::ZERO).await.err();
+        match told.or_else(|| refused.and_then(|refused| refused.until())) {
+            Some(until) => error.with_until(until),
+            None => error,
+        }
+    }
+
+    /// One request, one answer.
+    async fn exchange(&self, request: &Request, token: &SecretString) -> Result<Answer> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        let (name, value) = self.dialect.authorize(token)?;
+        let mut call = self
+            .client
+            .request(request.method.clone(), url)
+            .header(name, value)
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(json) = &request.json {
+            call = call.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(json.clone());
+        }
+        let mut response = call.send().await.map_err(|error| failure::lost(request, error))?;
+        let status = response.status().as_u16();
+        tracing::Span::current().record("status", status);
+        if response.status().is_redirection() {
+            return Err(failure::redirected(request, status));
+        }
+        let headers = std::mem::take(response.headers_mut());
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > self.body_limit => {
+                    return Err(failure::too_long(request, self.body_limit));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(Answer { status, headers, body }),
+                Err(error) => return Err(failure::lost(request, error)),
+            }
+        }
+    }
+}
+
+fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}

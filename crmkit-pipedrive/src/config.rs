@@ -1,0 +1,143 @@
+//! Plain data that says which account and how fast.
+
+use std::time::Duration;
+
+use crmkit_core::secrecy::SecretString;
+use serde::Deserialize;
+
+/// The account's plan: decides limits and caps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Lite (formerly Essential).
+    #[default]
+    Lite,
+    /// Growth (formerly Advanced).
+    Growth,
+    /// Premium (formerly Professional and Power).
+    Premium,
+    /// Ultimate (formerly Enterprise).
+    Ultimate,
+}
+
+impl Tier {
+    /// Requests of an API token in any two seconds.
+    pub fn burst(self) -> u32 {
+        match self {
+            Self::Lite => 20,
+            Self::Growth => 40,
+            Self::Premium => 100,
+            Self::Ultimate => 120,
+        }
+    }
+
+    /// Tokens a day for each seat.
+    pub fn tokens_per_seat(self) -> u64 {
+        let multiplier = match self {
+            Self::Lite => 1,
+            Self::Growth => 2,
+            Self::Premium => 5,
+            Self::Ultimate => 7,
+        };
+        30_000 * multiplier
+    }
+
+    /// Custom fields of the whole account.
+    pub fn custom_fields(self) -> u64 {
+        match self {
+            Self::Lite => 30,
+            Self::Growth => 100,
+            Self::Premium => 300,
+            Self::Ultimate => 500,
+        }
+    }
+
+    /// Open deals and leads of the whole account.
+    pub fn deals(self, seats: u32) -> u64 {
+        let per_seat = match self {
+            Self::Lite => 2_500,
+            Self::Growth => 5_000,
+            Self::Premium => 15_000,
+            Self::Ultimate => 20_000,
+        };
+        (per_seat * u64::from(seats.max(1))).min(300_000)
+    }
+}
+
+/// Which account and how fast.
+///
+/// ```
+/// use crmkit_pipedrive::PipedriveConfig;
+/// let config: PipedriveConfig =
+///     serde_json::from_str(r#"{"company_domain": "acme", "token": "0123456789abcdef", "tier": "growth", "seats": 5}"#)?;
+/// assert!(!format!("{config:?}").contains("0123456789abcdef"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PipedriveConfig {
+    /// The company's host name without `.pipedrive.com`.
+    pub company_domain: Option<String>,
+    /// The whole address instead of the domain: `https://api.pipedrive.com`, or a simulator's.
+    pub base_url: Option<String>,
+    /// The API token. A host that rotates tokens gives the builder its `Credentials` instead.
+    pub token: Option<SecretString>,
+    /// The account's plan. No interface tells it.
+    pub tier: Tier,
+    /// Paid seats: the day's tokens are a multiple of them.
+    pub seats: u32,
+    /// Keeps to no limit of its own. For accounts without limits and simulators.
+    pub unlimited: bool,
+    /// The part of a burst that is ours, from 0 to 1.
+    pub burst_share: f64,
+    /// The part of a day's tokens that is ours, from 0 to 1.
+    pub day_share: f64,
+    /// The hour (UTC) at which the day's tokens are whole again, where it is known.
+    pub reset_hour: Option<u32>,
+    /// How long an answer may take, in seconds.
+    pub timeout_seconds: u64,
+    /// How long a connection may take, in seconds.
+    pub connect_timeout_seconds: u64,
+    /// The name of the text field that carries the key of a migrated record.
+    pub marker: String,
+}
+
+impl Default for PipedriveConfig {
+    fn default() -> Self {
+        Self {
+            company_domain: None,
+            base_url: None,
+            token: None,
+            tier: Tier::default(),
+            seats: 1,
+            unlimited: false,
+            burst_share: 0.9,
+            day_share: 0.8,
+            reset_hour: None,
+            timeout_seconds: 60,
+            connect_timeout_seconds: 10,
+            marker: "crmkit_id".to_owned(),
+        }
+    }
+}
+
+impl PipedriveConfig {
+    /// The account of a company, by its host name without `.pipedrive.com`.
+    pub fn company(domain: impl Into<String>, token: impl Into<String>) -> Self {
+        Self { company_domain: Some(domain.into()), token: Some(SecretString::from(token.into())), ..Self::default() }
+    }
+
+    /// An account at an address: a simulator, a proxy.
+    pub fn at(base_url: impl Into<String>, token: impl Into<String>) -> Self {
+        Self { base_url: Some(base_url.into()), token: Some(SecretString::from(token.into())), ..Self::default() }
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout_seconds)
+    }
+}

@@ -1,0 +1,271 @@
+//! Reading back: by id, by marker or witness, and page by page.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use crmkit_core::{
+    Cursor, Error, ErrorKind, FieldName, ObjectName, ObjectSchema, Page, PageRequest, Probe, Reader, RecordId, Result,
+    Retry, Stored, Value,
+    chrono::{DateTime, SecondsFormat, SubsecRound, Utc},
+    http::Request,
+};
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use crate::{
+    Pipedrive,
+    connector::object_of,
+    convert::{stored_entity, stored_note, stored_relationship, visible_text},
+    object::Object,
+    wire,
+};
+
+const FIND: &str = "pipedrive.find";
+/// The most ids that a list takes.
+const IDS: usize = 100;
+/// The most records of a page.
+const LIMIT: usize = 500;
+/// Single reads at once; the budget paces them.
+const AT_ONCE: usize = 10;
+/// Relations can only be listed per organization, so a page of them is that of some organizations.
+const ORGANIZATIONS: usize = 50;
+
+#[async_trait]
+impl Reader for Pipedrive {
+    async fn find(&self, object: &ObjectName, probes: &[Probe]) -> Result<Vec<Vec<Stored>>> {
+        let schema = self.schema().await?;
+        let (object, fields) = object_of(&schema, object, FIND)?;
+        let Some(since) = probes.iter().map(|probe| probe.sent_after).min() else { return Ok(Vec::new()) };
+        if probes.iter().any(|probe| probe.fields.is_empty()) {
+            return Err(Error::input(FIND, "a probe names no field"));
+        }
+        let candidates = match object {
+            Object::Organization | Object::Person | Object::Deal => self.marked(object, fields, probes, since).await?,
+            Object::Note => self.notes_since(fields, since).await?,
+            Object::Relationship => self.relationships_of(fields, probes).await?,
+        };
+        let fits = |probe: &Probe| {
+            let hits = candidates.iter().filter(|stored| fits(object, probe, stored));
+            hits.cloned().collect::<Vec<_>>()
+        };
+        Ok(probes.iter().map(fits).collect())
+    }
+
+    async fn fetch(&self, object: &ObjectName, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        let schema = self.schema().await?;
+        let (object, fields) = object_of(&schema, object, "pipedrive.fetch")?;
+        let mut found = HashMap::new();
+        if matches!(object, Object::Organization | Object::Person | Object::Deal) && ids.len() > 1 {
+            for some in ids.chunks(IDS) {
+                let list = some.iter().map(RecordId::as_str).collect::<Vec<_>>().join(",");
+                let request = counted(object, object.list().request()).query("ids", list).query("limit", LIMIT);
+                let (page, _) = self.client.page::<wire::Entity>(request).await?;
+                found.extend(
+                    page.iter().map(|entity| stored_entity(object, fields, entity)).map(|it| (it.id.clone(), it)),
+                );
+            }
+        }
+        // Lists leave out what is archived or in the trash.
+        let missing: BTreeSet<_> = ids.iter().filter(|id| !found.contains_key(*id)).cloned().collect();
+        let singles: Vec<_> = stream::iter(missing)
+            .map(|id| async move { self.single(object, fields, &id).await })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        found.extend(singles.into_iter().flatten().map(|stored| (stored.id.clone(), stored)));
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
+    async fn scan(&self, request: &PageRequest) -> Result<Page<Stored>> {
+        let schema = self.schema().await?;
+        let (object, fields) = object_of(&schema, &request.object, "pipedrive.scan")?;
+        let cursor = request.cursor.as_ref().map(|cursor| cursor.0.as_str());
+        let limit = request.limit.clamp(1, LIMIT);
+        let (items, next) = match object {
+            Object::Organization | Object::Person | Object::Deal => {
+                let list = counted(object, object.list().request()).query("limit", limit);
+                let (page, next) = self.client.page::<wire::Entity>(at("cursor", cursor, list)).await?;
+                (page.iter().map(|entity| stored_entity(object, fields, entity)).collect(), next)
+            }
+            Object::Note => {
+                let list = object.list().request().query("limit", limit);
+                let (page, next) = self.client.page::<wire::Note>(at("start", cursor, list)).await?;
+                (page.iter().map(|note| stored_note(fields, note)).collect::<Vec<_>>(), next)
+            }
+            Object::Relationship => self.relationships(fields, cursor, limit).await?,
+        };
+        let live: Vec<_> = items.into_iter().filter(|stored| !stored.trashed).collect();
+        Ok(Page::of(live, next.map(Cursor)))
+    }
+}
+
+impl Pipedrive {
+    async fn single(&self, object: Object, fields: &ObjectSchema, id: &RecordId) -> Result<Option<Stored>> {
+        // An id of another form cannot exist here.
+        let Ok(request) = object.get().about(id.as_str()) else { return Ok(None) };
+        match self.record(object, fields, counted(object, request)).await {
+            Ok(stored) => Ok(Some(stored)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Records changed since, with their markers; then the hits whole.
+    ///
+    /// Oldest change first: what changes while the pages are read comes again at the end, and nothing is passed over.
+    async fn marked(
+        &self,
+        object: Object,
+        fields: &ObjectSchema,
+        probes: &[Probe],
+        since: DateTime<Utc>,
+    ) -> Result<Vec<Stored>> {
+        let markers: BTreeSet<&FieldName> = probes.iter().flat_map(|probe| probe.fields.keys()).collect();
+        if let Some(unknown) = markers.iter().find(|name| !fields.fields.contains_key(**name)) {
+            return Err(Error::new(ErrorKind::Rejected, FIND, "the account has no such field", Retry::Never)
+                .with_context("field", unknown));
+        }
+        let custom: Vec<_> =
+            markers.iter().filter(|name| fields.fields[**name].custom).map(|name| name.as_str()).collect();
+        let list = |status: Option<&str>| {
+            let request = object
+                .list()
+                .request()
+                .query("updated_since", seconds(since))
+                .query("sort_by", "update_time")
+                .query("sort_direction", "asc")
+                .query("limit", LIMIT);
+            let request = if custom.is_empty() { request } else { request.query("custom_fields", custom.join(",")) };
+            match status {
+                Some(status) => request.query("status", status),
+                None => request,
+            }
+        };
+        let fits_any = |stored: &Stored| probes.iter().any(|probe| fits(object, probe, stored));
+        let mut hits = Vec::new();
+        let states: &[Option<&str>] = if object == Object::Deal { &[None, Some("deleted")] } else { &[None] };
+        for state in states {
+            let page = self.whole_list::<wire::Entity>("cursor", || list(*state)).await?;
+            hits.extend(page.iter().map(|entity| stored_entity(object, fields, entity)).filter(fits_any));
+        }
+        let trashed: Vec<_> = hits.iter().filter(|stored| stored.trashed).cloned().collect();
+        let ids: BTreeSet<_> = hits.into_iter().filter(|stored| !stored.trashed).map(|stored| stored.id).collect();
+        let ids: Vec<_> = ids.into_iter().collect();
+        let whole = self.fetch(&object.name().into(), &ids).await?;
+        Ok(whole.into_iter().flatten().chain(trashed).collect())
+    }
+
+    async fn notes_since(&self, fields: &ObjectSchema, since: DateTime<Utc>) -> Result<Vec<Stored>> {
+        let list = || Object::Note.list().request().query("updated_since", seconds(since)).query("limit", LIMIT);
+        let notes = self.whole_list::<wire::Note>("start", list).await?;
+        Ok(notes.iter().map(|note| stored_note(fields, note)).collect())
+    }
+
+    /// The relations of every parent that the probes name, or of the daughter where a probe names no parent.
+    async fn relationships_of(&self, fields: &ObjectSchema, probes: &[Probe]) -> Result<Vec<Stored>> {
+        let mut organizations = BTreeSet::new();
+        for probe in probes {
+            let ends = ["rel_owner_org_id", "rel_linked_org_id"];
+            let end = ends.into_iter().find_map(|end| probe.fields.get(end)?.as_ref_to());
+            let end = end.ok_or_else(|| Error::input(FIND, "a probe names no organization of the relation"))?;
+            organizations.insert(end.id.as_str().to_owned());
+        }
+        let mut found: Vec<Stored> = Vec::new();
+        for organization in organizations {
+            let more = self.relationships_at(fields, &organization).await?;
+            found.extend(
+                more.into_iter().filter(|new| found.iter().all(|known| known.id != new.id)).collect::<Vec<_>>(),
+            );
+        }
+        Ok(found)
+    }
+
+    async fn relationships_at(&self, fields: &ObjectSchema, organization: &str) -> Result<Vec<Stored>> {
+        let list = || Object::Relationship.list().request().query("org_id", organization);
+        let relationships = self.whole_list::<wire::Relationship>("start", list).await?;
+        Ok(relationships.iter().map(|relationship| stored_relationship(fields, relationship)).collect())
+    }
+
+    /// The relations of a page of organizations, each with its parent.
+    async fn relationships(
+        &self,
+        fields: &ObjectSchema,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Stored>, Option<String>)> {
+        let list = Object::Organization.list().request().query("limit", limit.min(ORGANIZATIONS));
+        let (organizations, next) = self.client.page::<wire::Created>(at("cursor", cursor, list)).await?;
+        let found: Vec<Vec<Stored>> = stream::iter(organizations)
+            .map(|organization| async move {
+                let id = organization.id.to_string();
+                let mut found = self.relationships_at(fields, &id).await?;
+                found.retain(|stored| {
+                    let owner = stored.fields.get("rel_owner_org_id").and_then(Value::as_ref_to);
+                    owner.is_some_and(|owner| owner.id == id.as_str())
+                });
+                Ok::<_, Error>(found)
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok((found.into_iter().flatten().collect(), next))
+    }
+
+    /// Every page of a list.
+    async fn whole_list<T: serde::de::DeserializeOwned>(
+        &self,
+        place: &'static str,
+        list: impl Fn() -> Request,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let (page, next) = self.client.page(at(place, cursor.as_deref(), list())).await?;
+            all.extend(page);
+            match next {
+                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
+                _ => return Ok(all),
+            }
+        }
+    }
+}
+
+/// The request with the counters that its object has.
+fn counted(object: Object, request: Request) -> Request {
+    let names: Vec<_> = object.counters().iter().map(|(counter, _)| *counter).collect();
+    if names.is_empty() { request } else { request.query("include_fields", names.join(",")) }
+}
+
+fn at(place: &'static str, cursor: Option<&str>, request: Request) -> Request {
+    match cursor {
+        Some(cursor) => request.query(place, cursor),
+        None => request,
+    }
+}
+
+/// Whole seconds, rounded down: fractions are refused.
+fn seconds(moment: DateTime<Utc>) -> String {
+    moment.trunc_subsecs(0).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Whether a record is what a probe looks for.
+fn fits(object: Object, probe: &Probe, stored: &Stored) -> bool {
+    let since = probe.sent_after.trunc_subsecs(0);
+    // Notes may be backdated and lists already leave out what is older; relations have no other filter.
+    let recent = match (object, stored.fields.get("add_time")) {
+        (Object::Relationship, Some(Value::Timestamp(added))) => *added >= since,
+        _ => stored.modified.is_none_or(|modified| modified >= since),
+    };
+    recent && probe.fields.iter().all(|(name, wanted)| same(wanted, stored.fields.get(name)))
+}
+
+fn same(wanted: &Value, stored: Option<&Value>) -> bool {
+    match (wanted, stored) {
+        (Value::Null, None) => true,
+        (Value::Rich(wanted), Some(Value::Rich(stored))) => visible_text(&wanted.text) == visible_text(&stored.text),
+        (Value::Timestamp(wanted), Some(Value::Timestamp(stored))) => {
+            wanted.trunc_subsecs(0) == stored.trunc_subsecs(0)
+        }
+        (wanted, Some(stored)) => wanted == stored,
+        (_, None) => false,
+    }
+}

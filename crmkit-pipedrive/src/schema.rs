@@ -1,0 +1,390 @@
+//! What an account's objects and fields are, in core's words.
+
+use std::collections::HashMap;
+
+use crmkit_core::{
+    Destination, ExistingItem, FieldConcept, FieldName, FieldSchema, FieldType, ItemKind, LinkCarrier, ObjectConcept,
+    ObjectName, ObjectSchema, OptionSchema, Permission, RecordId, SchemaItem, User, Value,
+};
+
+use crate::{
+    KIND, PipedriveConfig,
+    object::Object,
+    wire::{Field, FieldOption, Me, Pipeline, Stage, User as WireUser},
+};
+
+/// What the account answered about itself.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) me: Me,
+    pub(crate) users: Vec<WireUser>,
+    pub(crate) organization_fields: Vec<Field>,
+    pub(crate) person_fields: Vec<Field>,
+    pub(crate) deal_fields: Vec<Field>,
+    pub(crate) pipelines: Vec<Pipeline>,
+    pub(crate) stages: Vec<Stage>,
+}
+
+const LABELS: &str = "label_ids";
+
+impl Account {
+    /// The account as a destination.
+    pub(crate) fn describe(&self, config: &PipedriveConfig) -> Destination {
+        let objects = [self.organization(), self.person(), self.deal(), note(), relationship()];
+        let abilities = Object::ALL.into_iter().map(|object| (object.name().into(), object.abilities(&config.marker)));
+        let caps = [("custom_fields", config.tier.custom_fields()), ("open_deals", config.tier.deals(config.seats))];
+        let caps = if config.unlimited { &[] } else { &caps[..] };
+        Destination {
+            kind: KIND.to_owned(),
+            account: self.me.company_id.to_string(),
+            schema: objects.into_iter().collect(),
+            abilities: abilities.collect(),
+            users: self.users.iter().map(|user| self.user(user)).collect(),
+            items: self.items(),
+            permissions: self.permissions().into_iter().map(|(name, may)| (name.to_owned(), may)).collect(),
+            caps: caps.iter().map(|(name, cap)| ((*name).to_owned(), *cap)).collect(),
+            gotchas: GOTCHAS.iter().map(|text| (*text).to_owned()).collect(),
+        }
+    }
+
+    fn user(&self, user: &WireUser) -> User {
+        User {
+            id: RecordId::from(user.id.to_string()),
+            email: user.email.clone().unwrap_or_default(),
+            name: user.name.clone().unwrap_or_default(),
+            active: user.active_flag.unwrap_or(true) && !user.is_deleted.unwrap_or(false),
+            importing: user.is_you.unwrap_or(user.id == self.me.id),
+        }
+    }
+
+    /// What the interface tells of permissions: who administers the account may change its schema and set owners.
+    fn permissions(&self) -> [(&'static str, Permission); 4] {
+        let own = self.users.iter().find(|user| user.id == self.me.id);
+        let (schema, owner) = match own.map(WireUser::is_admin) {
+            Some(true) => (Permission::Yes, Permission::Yes),
+            Some(false) => (Permission::No, Permission::Unknown),
+            None => (Permission::Unknown, Permission::Unknown),
+        };
+        [("schema", schema), ("set_owner", owner), ("delete", Permission::Unknown), ("see_all", Permission::Unknown)]
+    }
+
+    fn organization(&self) -> ObjectSchema {
+        let listed = Listed::new(&self.organization_fields);
+        let carrier = LinkCarrier {
+            object: Object::Relationship.name().into(),
+            from: "rel_linked_org_id".into(),
+            to: "rel_owner_org_id".into(),
+            constants: vec![("type".into(), Value::option("parent"))],
+        };
+        let mut parent = FieldSchema::new("parent", "Parent organization", FieldType::link("organization"))
+            .means(FieldConcept::Parent);
+        parent.carrier = Some(carrier);
+        let object = ObjectSchema::new(Object::Organization.name(), "Organization", ObjectConcept::Organization)
+            .with(name_field("name", "Name"))
+            .with(owner())
+            .with(time("add_time", "Created").means(FieldConcept::CreatedAt))
+            .with(FieldSchema::new("address", "Address", FieldType::Address).means(FieldConcept::Address))
+            .with(listed.labels())
+            .with(parent);
+        let optional = [
+            FieldSchema::new("website", "Website", FieldType::Url).means(FieldConcept::Website),
+            FieldSchema::new("linkedin", "LinkedIn profile", FieldType::Url),
+            FieldSchema::new("industry", "Industry", FieldType::Option).means(FieldConcept::Industry),
+            FieldSchema::new("annual_revenue", "Annual revenue", FieldType::Int).means(FieldConcept::Revenue),
+            FieldSchema::new("employee_count", "Employees", FieldType::Int).means(FieldConcept::EmployeeCount),
+        ];
+        listed.complete(object, optional.map(FieldSchema::clearable))
+    }
+
+    fn person(&self) -> ObjectSchema {
+        let listed = Listed::new(&self.person_fields);
+        let object = ObjectSchema::new(Object::Person.name(), "Person", ObjectConcept::Person)
+            .with(name_field("name", "Name"))
+            .with(FieldSchema::new("emails", "E-mail", FieldType::Emails).means(FieldConcept::Emails).clearable())
+            .with(FieldSchema::new("phones", "Phone", FieldType::Phones).means(FieldConcept::Phones).clearable())
+            .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
+            .with(owner())
+            .with(time("add_time", "Created").means(FieldConcept::CreatedAt))
+            .with(listed.labels());
+        // Fields of contact sync: a write to them is refused with 403 where the account does not list them.
+        let synced = [
+            FieldSchema::new("job_title", "Job title", text(255)).means(FieldConcept::JobTitle),
+            FieldSchema::new("birthday", "Birthday", FieldType::Date).means(FieldConcept::BirthDate),
+            FieldSchema::new("notes", "Contact notes", text(10_000)),
+            FieldSchema::new("postal_address", "Postal address", FieldType::Address).means(FieldConcept::Address),
+        ];
+        listed.complete(object, synced)
+    }
+
+    fn deal(&self) -> ObjectSchema {
+        let listed = Listed::new(&self.deal_fields);
+        let status = [("open", "Open"), ("won", "Won"), ("lost", "Lost")];
+        let object = ObjectSchema::new(Object::Deal.name(), "Deal", ObjectConcept::Deal)
+            .with(name_field("title", "Title"))
+            .with(FieldSchema::new("value", "Value", FieldType::Money).means(FieldConcept::Amount))
+            .with(pick("stage_id", "Stage", self.stage_options()).means(FieldConcept::Stage))
+            .with(pick("status", "Status", options(&status)).means(FieldConcept::Status))
+            .with(time("won_time", "Won at").means(FieldConcept::WonAt))
+            .with(time("lost_time", "Lost at").means(FieldConcept::LostAt))
+            .with(time("close_time", "Closed at").means(FieldConcept::ClosedAt).clearable())
+            .with(FieldSchema::new("lost_reason", "Lost reason", text(255)).means(FieldConcept::LostReason).clearable())
+            .with(
+                FieldSchema::new("expected_close_date", "Expected close date", FieldType::Date)
+                    .means(FieldConcept::ExpectedCloseDate),
+            )
+            .with(
+                FieldSchema::new("probability", "Probability", FieldType::Decimal)
+                    .means(FieldConcept::Probability)
+                    .clearable(),
+            )
+            .with(link("person_id", "Contact person", "person").means(FieldConcept::Person))
+            .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
+            .with(owner())
+            .with(listed.labels())
+            .with(pick("pipeline_id", "Pipeline", self.pipeline_options()).means(FieldConcept::Pipeline).read_only())
+            .with(time("add_time", "Created").means(FieldConcept::CreatedAt).read_only())
+            .with(time("stage_change_time", "Stage changed at").read_only());
+        listed.complete(object, [])
+    }
+
+    fn live_stages(&self) -> impl Iterator<Item = (&Pipeline, &Stage)> {
+        let pipelines = self.pipelines.iter().filter(|pipeline| !pipeline.is_deleted.unwrap_or(false));
+        pipelines.flat_map(|pipeline| {
+            let mut stages: Vec<_> = self
+                .stages
+                .iter()
+                .filter(|stage| stage.pipeline_id == pipeline.id && !stage.is_deleted.unwrap_or(false))
+                .collect();
+            stages.sort_by_key(|stage| (stage.order_nr, stage.id));
+            stages.into_iter().map(move |stage| (pipeline, stage))
+        })
+    }
+
+    fn stage_options(&self) -> Vec<OptionSchema> {
+        let stages = self.live_stages();
+        stages
+            .map(|(pipeline, stage)| OptionSchema {
+                id: stage.id.to_string(),
+                label: format!("{}/{}", pipeline.name, stage.name),
+            })
+            .collect()
+    }
+
+    fn pipeline_options(&self) -> Vec<OptionSchema> {
+        let live = self.pipelines.iter().filter(|pipeline| !pipeline.is_deleted.unwrap_or(false));
+        live.map(|pipeline| OptionSchema { id: pipeline.id.to_string(), label: pipeline.name.clone() }).collect()
+    }
+
+    fn items(&self) -> Vec<ExistingItem> {
+        let deal = ObjectName::from(Object::Deal.name());
+        let pipelines = self.pipeline_options().into_iter().map(|pipeline| ExistingItem {
+            id: pipeline.id,
+            item: item(ItemKind::Pipeline, &deal, None, pipeline.label),
+        });
+        let stages = self.live_stages().map(|(pipeline, stage)| {
+            let mut item = item(ItemKind::Stage, &deal, Some(pipeline.id.to_string()), stage.name.clone());
+            // A percentage: nothing is lost by the cast.
+            item.probability = stage.deal_probability.map(|percent| percent.clamp(0.0, 100.0) as u8);
+            ExistingItem { id: stage.id.to_string(), item }
+        });
+        let mut items: Vec<_> = pipelines.chain(stages).collect();
+        let objects = [
+            (Object::Organization, &self.organization_fields),
+            (Object::Person, &self.person_fields),
+            (Object::Deal, &self.deal_fields),
+        ];
+        for (object, fields) in objects {
+            let object = ObjectName::from(object.name());
+            for field in fields {
+                let kind = if field.field_code == LABELS { ItemKind::Label } else { ItemKind::Option };
+                let options = field.options.iter().flatten();
+                if field.is_custom_field {
+                    let mut item = item(ItemKind::Field, &object, None, field.field_name.clone());
+                    item.ty = Some(field_type(&field.field_type));
+                    item.options = options.clone().map(|option| option.label.clone()).collect();
+                    items.push(ExistingItem { id: field.field_code.clone(), item });
+                } else if kind != ItemKind::Label {
+                    continue;
+                }
+                items.extend(options.map(|option| ExistingItem {
+                    id: option_id(option),
+                    item: item(kind, &object, Some(field.field_code.clone()), option.label.clone()),
+                }));
+            }
+        }
+        items
+    }
+}
+
+/// The fields that the account lists for an object.
+struct Listed<'a> {
+    fields: &'a [Field],
+    by_code: HashMap<&'a str, &'a Field>,
+}
+
+impl<'a> Listed<'a> {
+    fn new(fields: &'a [Field]) -> Self {
+        Self { fields, by_code: fields.iter().map(|field| (field.field_code.as_str(), field)).collect() }
+    }
+
+    fn options(&self, code: &str) -> Vec<OptionSchema> {
+        self.by_code.get(code).map(|field| option_schemas(field)).unwrap_or_default()
+    }
+
+    fn labels(&self) -> FieldSchema {
+        let mut field = FieldSchema::new(LABELS, "Labels", FieldType::Options).means(FieldConcept::Labels).clearable();
+        field.options = self.options(LABELS);
+        field
+    }
+
+    /// The object with those optional standard fields that the account has, its custom fields, and the time of change.
+    fn complete<const N: usize>(&self, mut object: ObjectSchema, optional: [FieldSchema; N]) -> ObjectSchema {
+        for mut field in optional {
+            if self.by_code.contains_key(field.name.as_str()) {
+                field.options = self.options(field.name.as_str());
+                object = object.with(field);
+            }
+        }
+        for field in self.fields.iter().filter(|field| field.is_custom_field) {
+            object = object.with(custom(field));
+        }
+        object.custom_fields = true;
+        object.with(changed())
+    }
+}
+
+fn custom(field: &Field) -> FieldSchema {
+    let mut schema =
+        FieldSchema::new(field.field_code.as_str(), field.field_name.as_str(), field_type(&field.field_type))
+            .custom()
+            .clearable();
+    schema.options = option_schemas(field);
+    // Ranges and types yet unknown are read as text and never written.
+    if schema.ty == FieldType::Any { schema.read_only() } else { schema }
+}
+
+fn option_schemas(field: &Field) -> Vec<OptionSchema> {
+    let options = field.options.iter().flatten();
+    options.map(|option| OptionSchema { id: option_id(option), label: option.label.clone() }).collect()
+}
+
+fn option_id(option: &FieldOption) -> String {
+    option.id.as_str().map_or_else(|| option.id.to_string(), str::to_owned)
+}
+
+/// A custom field's type in core's words. <https://pipedrive.readme.io/docs/core-api-concepts-custom-fields>
+fn field_type(name: &str) -> FieldType {
+    match name {
+        "varchar" | "varchar_auto" | "phone" => text(255),
+        "text" => FieldType::LongText,
+        "double" => FieldType::Decimal,
+        "monetary" => FieldType::Money,
+        "enum" => FieldType::Option,
+        "set" => FieldType::Options,
+        "date" => FieldType::Date,
+        "time" => FieldType::Time,
+        "address" => FieldType::Address,
+        "user" => FieldType::link("user"),
+        "org" => FieldType::link(Object::Organization.name()),
+        "people" => FieldType::link(Object::Person.name()),
+        _ => FieldType::Any,
+    }
+}
+
+/// The vendor's type for a field to create. `None` where there is none.
+///
+/// There is no boolean (a pick-list of Yes and No), no web address (text) and no moment (text, RFC 3339).
+pub(crate) fn wire_type(ty: &FieldType) -> Option<&'static str> {
+    Some(match ty {
+        FieldType::Text { max: Some(max) } if *max > 255 => "text",
+        FieldType::Text { .. } | FieldType::Name | FieldType::Timestamp | FieldType::Local => "varchar",
+        FieldType::Url | FieldType::LongText | FieldType::Rich => "text",
+        FieldType::Emails | FieldType::Phones => "text",
+        FieldType::Bool | FieldType::Option => "enum",
+        FieldType::Options => "set",
+        FieldType::Int | FieldType::Decimal | FieldType::Duration => "double",
+        FieldType::Date => "date",
+        FieldType::Time => "time",
+        FieldType::Money => "monetary",
+        FieldType::Address => "address",
+        FieldType::Link { to } => match to.first()?.as_str() {
+            "user" => "user",
+            "organization" => "org",
+            "person" => "people",
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+fn note() -> ObjectSchema {
+    let content = FieldSchema::new("content", "Content", FieldType::Rich).means(FieldConcept::Body).required();
+    let author = link("user_id", "Author", "user").means(FieldConcept::Owner);
+    ObjectSchema::new(Object::Note.name(), "Note", ObjectConcept::Note)
+        .with(content)
+        .with(link("deal_id", "Deal", "deal").means(FieldConcept::Deal))
+        .with(link("person_id", "Person", "person").means(FieldConcept::Person))
+        .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
+        .with(author)
+        .with(time("add_time", "Created").means(FieldConcept::CreatedAt))
+        .with(changed())
+}
+
+fn relationship() -> ObjectSchema {
+    let kind = pick("type", "Type", options(&[("parent", "Parent"), ("related", "Related")])).required();
+    ObjectSchema::new(Object::Relationship.name(), "Organization relationship", ObjectConcept::Link)
+        .with(kind)
+        .with(link("rel_owner_org_id", "Parent organization", "organization").required())
+        .with(link("rel_linked_org_id", "Daughter organization", "organization").required())
+        .with(time("add_time", "Created").read_only())
+        .with(changed())
+}
+
+fn item(kind: ItemKind, object: &ObjectName, parent: Option<String>, name: String) -> SchemaItem {
+    SchemaItem { kind, object: object.clone(), parent, name, ty: None, options: Vec::new(), probability: None }
+}
+
+fn text(max: u32) -> FieldType {
+    FieldType::Text { max: Some(max) }
+}
+
+fn name_field(name: &str, label: &str) -> FieldSchema {
+    FieldSchema::new(FieldName::from(name), label, text(255)).means(FieldConcept::Name).required()
+}
+
+fn time(name: &str, label: &str) -> FieldSchema {
+    FieldSchema::new(FieldName::from(name), label, FieldType::Timestamp)
+}
+
+fn changed() -> FieldSchema {
+    time("update_time", "Changed").means(FieldConcept::ModifiedAt).read_only()
+}
+
+fn link(name: &str, label: &str, to: &str) -> FieldSchema {
+    FieldSchema::new(FieldName::from(name), label, FieldType::link(to))
+}
+
+fn owner() -> FieldSchema {
+    link("owner_id", "Owner", "user").means(FieldConcept::Owner)
+}
+
+fn pick(name: &str, label: &str, options: Vec<OptionSchema>) -> FieldSchema {
+    let mut field = FieldSchema::new(FieldName::from(name), label, FieldType::Option);
+    field.options = options;
+    field
+}
+
+fn options(pairs: &[(&str, &str)]) -> Vec<OptionSchema> {
+    pairs.iter().map(|(id, label)| OptionSchema { id: (*id).to_owned(), label: (*label).to_owned() }).collect()
+}
+
+const GOTCHAS: &[&str] = &[
+    "a deal's creation time cannot be set; keep the source's in a custom field",
+    "most standard fields cannot be cleared once they have a value",
+    "a person belongs to one organization; further ones become custom fields or notes",
+    "new stages always come last in their pipeline; create them in the wanted order",
+    "there are no boolean, web address or date-time fields; they become pick-lists and text",
+    "notes are cleaned of some HTML by the server, so their visible text is compared",
+    "deleted records can be restored by a person for 30 days, not by the interface",
+    "automations, webhooks and workflow mails may fire on imported records; switch them off first",
+];

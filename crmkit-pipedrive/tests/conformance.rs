@@ -1,0 +1,239 @@
+//! The rules for destinations, through the simulator: records found by marker, by witness, and as relations.
+#![cfg(feature = "simulator")]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use crmkit_core::{
+    AccountBudget, DestinationWriter, FieldName, FieldType, Fields, ItemKind, Markup, ObjectName, Operation,
+    OperationKind, RecordRef, RichText, SchemaItem, SystemClock, Value, WriteBatch,
+    chrono::{DateTime, TimeDelta, Utc},
+    simulator::{Effect, Fault},
+    testing::conformance::destination::{DestinationHarness, RULES, RetriesLostCreates, WriteFault, run},
+};
+use crmkit_pipedrive::{Pipedrive, PipedriveConfig, simulator::PipedriveSimulator};
+
+/// A simulator with a connector, and the field that carries the marker.
+struct Bench {
+    simulator: PipedriveSimulator,
+    crm: Arc<Pipedrive>,
+    marker: FieldName,
+    /// Something for notes and relations to hang on, written before the rules begin.
+    anchors: Vec<RecordRef>,
+}
+
+impl Bench {
+    async fn start(object: &str, anchors: usize) -> Self {
+        let simulator = PipedriveSimulator::builder().limits(false).start().await.unwrap();
+        let config = PipedriveConfig::at(simulator.url(), simulator.token());
+        let clock = Arc::new(SystemClock);
+        let budget = Arc::new(AccountBudget::unlimited(clock.clone()));
+        let crm = Arc::new(Pipedrive::builder(config, clock).budget(budget).build().unwrap());
+        let soon = Utc::now() + TimeDelta::seconds(60);
+        let marker = SchemaItem {
+            kind: ItemKind::Field,
+            object: object.into(),
+            parent: None,
+            name: "crmkit_id".into(),
+            ty: Some(FieldType::Text { max: Some(255) }),
+            options: Vec::new(),
+            probability: None,
+        };
+        let has_marker = matches!(object, "organization" | "person" | "deal");
+        let marker = match has_marker {
+            true => crm.provisioner().unwrap().create(&marker, soon).await.unwrap(),
+            false => String::new(),
+        };
+        let mut bench = Self { simulator, crm, marker: marker.into(), anchors: Vec::new() };
+        for index in 0..anchors {
+            let fields = [("name".into(), Value::text(format!("anchor {index}")))].into_iter().collect();
+            let operations = vec![Operation { kind: OperationKind::Create, fields }];
+            let batch = WriteBatch { object: "organization".into(), operations, send_before: soon };
+            let id = bench.crm.write(&batch).await.unwrap().remove(0).unwrap().id;
+            bench.anchors.push(RecordRef::new("organization", id));
+        }
+        bench
+    }
+
+    fn fail(&self, path: &str, fault: WriteFault) -> bool {
+        let effect = match fault {
+            WriteFault::CloseBeforeApply => Effect::CloseBeforeApply,
+            WriteFault::CloseAfterApply => Effect::CloseAfterApply,
+            WriteFault::ServerError => Effect::Status { status: 500, body: None, headers: Vec::new() },
+            WriteFault::Unauthorized => Effect::ExpiredToken,
+            WriteFault::Throttled => Effect::RetryAfter { value: "1".into() },
+            WriteFault::Garbage => Effect::Garbage,
+            _ => return false,
+        };
+        self.simulator.fault(Fault::on("POST", path, effect));
+        true
+    }
+}
+
+fn fields(pairs: impl IntoIterator<Item = (&'static str, Value)>) -> Fields {
+    pairs.into_iter().map(|(name, value)| (FieldName::from(name), value)).collect()
+}
+
+macro_rules! harness {
+    ($name:ident, $object:literal, $path:literal, $anchors:literal, $wrap:expr, $sample:expr, $invalid:expr, $probe:expr) => {
+        struct $name(Bench);
+
+        #[async_trait]
+        impl DestinationHarness for $name {
+            async fn start() -> Self {
+                Self(Bench::start($object, $anchors).await)
+            }
+
+            fn writer(&self) -> Arc<dyn DestinationWriter> {
+                $wrap(self.0.crm.clone())
+            }
+
+            fn object(&self) -> ObjectName {
+                $object.into()
+            }
+
+            fn sample(&self, n: usize) -> Fields {
+                $sample(&self.0, n)
+            }
+
+            fn invalid(&self) -> Fields {
+                $invalid(&self.0)
+            }
+
+            fn probe(&self, fields: &Fields) -> Fields {
+                $probe(&self.0, fields)
+            }
+
+            async fn fail_next(&self, fault: WriteFault) -> bool {
+                self.0.fail($path, fault)
+            }
+
+            fn now(&self) -> DateTime<Utc> {
+                Utc::now()
+            }
+
+            fn requests(&self) -> Option<u64> {
+                Some(self.0.simulator.requests().len() as u64)
+            }
+
+            fn secret(&self) -> Option<String> {
+                Some(self.0.simulator.token().to_owned())
+            }
+        }
+    };
+}
+
+fn person(bench: &Bench, n: usize) -> Fields {
+    let mut fields = fields([
+        ("name", Value::text(format!("Person {n}"))),
+        ("owner_id", Value::link(RecordRef::new("user", (n + 1).to_string()))),
+    ]);
+    fields.insert(bench.marker.clone(), Value::text(format!("key-{n}")));
+    fields
+}
+
+/// Passes our checks; the simulator refuses the owner.
+fn bad_person(_: &Bench) -> Fields {
+    fields([("name", Value::text("x")), ("owner_id", Value::link(RecordRef::new("user", "987654")))])
+}
+
+fn bad_deal(_: &Bench) -> Fields {
+    fields([("title", Value::text("x")), ("person_id", Value::link(RecordRef::new("person", "987654")))])
+}
+
+/// Hangs on nothing.
+fn bad_note(_: &Bench) -> Fields {
+    fields([("content", Value::Rich(Arc::new(RichText { markup: Markup::Html, text: "x".into() })))])
+}
+
+fn bad_relation(bench: &Bench) -> Fields {
+    let mut fields = relation(bench, 0);
+    fields.insert("rel_linked_org_id".into(), Value::link(RecordRef::new("organization", "987654")));
+    fields
+}
+
+fn plain(crm: Arc<Pipedrive>) -> Arc<dyn DestinationWriter> {
+    crm
+}
+
+fn sabotaged(crm: Arc<Pipedrive>) -> Arc<dyn DestinationWriter> {
+    Arc::new(RetriesLostCreates(crm))
+}
+
+fn marker(bench: &Bench, fields: &Fields) -> Fields {
+    [(bench.marker.clone(), fields[&bench.marker].clone())].into_iter().collect()
+}
+
+fn deal(bench: &Bench, n: usize) -> Fields {
+    let mut fields = fields([("title", Value::text(format!("Deal {n}")))]);
+    fields.insert(bench.marker.clone(), Value::text(format!("key-{n}")));
+    fields
+}
+
+fn note(bench: &Bench, n: usize) -> Fields {
+    let text = format!("<p>Note {n} <script>x</script></p>");
+    fields([
+        ("content", Value::Rich(Arc::new(RichText { markup: Markup::Html, text: text.into() }))),
+        ("org_id", Value::link(bench.anchors[0].clone())),
+        ("add_time", Value::Timestamp("2018-01-02T03:04:05Z".parse().unwrap())),
+    ])
+}
+
+fn relation(bench: &Bench, n: usize) -> Fields {
+    fields([
+        ("type", Value::option("parent")),
+        ("rel_owner_org_id", Value::link(bench.anchors[0].clone())),
+        ("rel_linked_org_id", Value::link(bench.anchors[n + 1].clone())),
+    ])
+}
+
+fn whole(_: &Bench, fields: &Fields) -> Fields {
+    fields.clone()
+}
+
+mod persons {
+    use super::*;
+    harness!(Persons, "person", "/api/v2/persons", 0, plain, person, bad_person, marker);
+    crmkit_core::destination_conformance!(Persons);
+}
+
+mod deals {
+    use super::*;
+    harness!(Deals, "deal", "/api/v2/deals", 0, plain, deal, bad_deal, marker);
+    crmkit_core::destination_conformance!(Deals);
+}
+
+mod notes {
+    use super::*;
+    harness!(Notes, "note", "/api/v1/notes", 1, plain, note, bad_note, whole);
+    crmkit_core::destination_conformance!(Notes);
+}
+
+mod relations {
+    use super::*;
+    harness!(
+        Relations,
+        "organization_relationship",
+        "/api/v1/organizationRelationships",
+        8,
+        plain,
+        relation,
+        bad_relation,
+        whole
+    );
+    crmkit_core::destination_conformance!(Relations);
+}
+
+harness!(Sabotaged, "person", "/api/v2/persons", 0, sabotaged, person, bad_person, marker);
+
+/// The suite is tested, too: who repeats lost creates breaks the rules about applied but unanswered creates, and no other.
+#[tokio::test]
+async fn a_saboteur_fails_exactly_its_rules() {
+    let mut failed = Vec::new();
+    for rule in RULES {
+        if tokio::spawn(run::<Sabotaged>(rule)).await.is_err() {
+            failed.push(*rule);
+        }
+    }
+    assert_eq!(failed, ["a_lost_answer_creates_nothing_twice", "an_unreadable_answer_creates_nothing_twice"]);
+}
