@@ -19,6 +19,8 @@ mod schema;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 mod source;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transform;
 mod unit;
 mod value;

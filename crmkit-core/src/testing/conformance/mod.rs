@@ -1,0 +1,3 @@
+//! Rules that every implementation of a contract keeps.
+
+pub mod source;
