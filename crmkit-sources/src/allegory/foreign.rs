@@ -3,7 +3,8 @@
 use crmkit_core::{FieldConcept, ObjectName, ObjectSchema, Problem, Severity};
 
 use super::{
-    compile::{Columns, OpenedFile, Setting, typed},
+    compile::{Columns, OpenedFile, Setting},
+    declare::typed,
     header,
     manifest::{self, ForeignField, ForeignObject, OneOrSeveral, TypeName},
     table::{Field, FieldSource, Slot, Table, TablePart, label_of},

@@ -9,6 +9,7 @@ mod blocking;
 mod compile;
 mod connector;
 mod convert;
+mod declare;
 mod delimiter;
 mod encoding;
 mod export;

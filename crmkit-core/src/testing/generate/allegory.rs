@@ -5,8 +5,9 @@ use std::{fs, io, path::Path};
 use serde_json::json;
 
 use super::{
+    draft::{Extra, Made},
     expected::{Expected, ExpectedReject, ExpectedUser, Fate, Told},
-    record::{Extra, Made, STAGES, email_of_user},
+    record::{STAGES, email_of_user},
     sheet::Sheet,
 };
 
@@ -114,7 +115,7 @@ impl AllegoryExport {
             self.pipelines_file(folder, &mut expected)?,
             self.stages_file(folder, &mut expected)?,
         ];
-        let objects: [(&str, &[&str], u64, fn(&Self, u64) -> Made); 5] = [
+        let objects: [(&str, &[&str], u64, Maker); 5] = [
             ("companies", COMPANIES, self.companies, Self::company),
             ("contacts", CONTACTS, self.contacts, Self::contact),
             ("deals", DEALS, self.deals, Self::deal),
@@ -208,6 +209,9 @@ impl AllegoryExport {
         small(folder, "stages", &["id", "pipeline_id", "name", "position", "kind"], rows, expected)
     }
 }
+
+/// Makes the record of a number.
+type Maker = fn(&AllegoryExport, u64) -> Made;
 
 /// Writes an object that is only looked things up in; it has no fates.
 fn small(

@@ -1,6 +1,7 @@
 //! Messy CRM exports of any size that a seed repeats, with what should become of each record.
 
 mod allegory;
+mod draft;
 mod expected;
 mod record;
 mod seed;
