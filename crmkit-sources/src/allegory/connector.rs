@@ -1,0 +1,129 @@
+//! The export folder as a source.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use async_trait::async_trait;
+use crmkit_core::{Error, FileSource, Page, PageRequest, Record, Result, Source, SourceConnector};
+
+use super::{
+    attachments::Attachments,
+    blocking,
+    export::Export,
+    manifest::{self, Manifest, SchemaFile},
+};
+
+/// A CRM's export folder.
+///
+/// Reads Allegory's layout (`companies.csv`, `contacts.csv` …, with `manifest.json` and `schema.json` where they are
+/// there) and, through a manifest that names files and columns, the CSV files of any CRM as they are.
+///
+/// The first call walks over every file once, to count rows, mark repeated ids, infer types and check digests; after
+/// that pages are read from byte places, so any page can be read again. Files are read on a thread of their own.
+///
+/// ```
+/// use crmkit_core::{PageRequest, SourceConnector};
+/// use crmkit_sources::allegory::ExportFolder;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("companies.csv"), "id,name\n1,Acme\n")?;
+///
+/// let export = ExportFolder::open(folder.path())?;
+/// let source = export.describe().await?;
+/// assert_eq!(source.counts["companies"], 1);
+/// let page = export.read(&PageRequest::first("companies", 100)).await?;
+/// assert_eq!(page.items[0].fields["name"].to_string(), "Acme");
+/// # Ok(()) })
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct ExportFolder {
+    shared: Arc<Shared>,
+    attachments: Attachments,
+}
+
+/// What the threads that read share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) root: PathBuf,
+    pub(super) manifest: Option<Manifest>,
+    pub(super) schema: SchemaFile,
+    pub(super) instance: String,
+    export: OnceLock<Arc<Export>>,
+    walking: Mutex<()>,
+}
+
+impl ExportFolder {
+    /// The connector's kind in plans and markers.
+    pub const KIND: &'static str = "allegory";
+
+    /// Opens a folder and reads its manifest, if it has one.
+    ///
+    /// # Errors
+    /// `Input` where it is no folder, or `manifest.json` or `schema.json` cannot be read: with file, line and pointer.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let root = path.as_ref().canonicalize().ok().filter(|path| path.is_dir()).ok_or_else(|| {
+            Error::input("allegory.open", "there is no such folder").with_context("folder", path.as_ref().display())
+        })?;
+        let manifest: Option<Manifest> = manifest::load(&root, manifest::FILE)?;
+        if let Some(manifest) = &manifest
+            && (manifest.format != "crm-export" || manifest.version != 1)
+        {
+            let message = "the manifest's `format` must be \"crm-export\" and its `version` 1";
+            return Err(Error::input("allegory.open", message).with_context("file", manifest::FILE));
+        }
+        let schema = manifest::load(&root, manifest::SCHEMA_FILE)?.unwrap_or_default();
+        let named = manifest.as_ref().and_then(|manifest| manifest.instance.clone().or(manifest.source.clone()));
+        let instance = named.unwrap_or_else(|| Self::KIND.to_owned());
+        let (export, walking) = (OnceLock::new(), Mutex::new(()));
+        let shared = Arc::new(Shared { root, manifest, schema, instance, export, walking });
+        Ok(Self { attachments: Attachments::of(Arc::clone(&shared)), shared })
+    }
+
+    /// Names the account that the export is of, where the manifest does not. A delta's folder needs the same name as the
+    /// full one: it is part of every marker.
+    pub fn with_instance(self, instance: impl Into<String>) -> Self {
+        let shared = Arc::new(Shared {
+            root: self.shared.root.clone(),
+            manifest: self.shared.manifest.clone(),
+            schema: self.shared.schema.clone(),
+            instance: instance.into(),
+            export: OnceLock::new(),
+            walking: Mutex::new(()),
+        });
+        Self { attachments: Attachments::of(Arc::clone(&shared)), shared }
+    }
+}
+
+impl Shared {
+    /// The walked export; walks it the first time.
+    pub(super) fn export(&self) -> Result<Arc<Export>> {
+        let _walking = self.walking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(export) = self.export.get() {
+            return Ok(Arc::clone(export));
+        }
+        let export = Arc::new(Export::walk(self)?);
+        Ok(Arc::clone(self.export.get_or_init(|| export)))
+    }
+}
+
+#[async_trait]
+impl SourceConnector for ExportFolder {
+    async fn describe(&self) -> Result<Source> {
+        let shared = Arc::clone(&self.shared);
+        blocking::run(move || Ok(shared.export()?.source.clone())).await
+    }
+
+    async fn read(&self, request: &PageRequest) -> Result<Page<Record>> {
+        let shared = Arc::clone(&self.shared);
+        let request = request.clone();
+        blocking::run(move || shared.export()?.page(&request)).await
+    }
+
+    fn files(&self) -> Option<&dyn FileSource> {
+        Some(&self.attachments)
+    }
+}

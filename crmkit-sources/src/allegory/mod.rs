@@ -1,0 +1,29 @@
+//! Export folders: Allegory's layout, and any CRM's CSV files through a manifest.
+//!
+//! A folder holds one CSV file per object (`companies.csv`, `contacts.csv`, `deals.csv` …) and, better than not, a
+//! `manifest.json` that says how many rows each has, its digest, the time zone and the currency. A manifest with
+//! `foreign` objects names files and columns instead, so that the export of any CRM is read as it is.
+
+mod attachments;
+mod blocking;
+mod compile;
+mod connector;
+mod convert;
+mod declare;
+mod delimiter;
+mod encoding;
+mod export;
+mod folder;
+mod foreign;
+mod header;
+mod infer;
+mod layout;
+mod links;
+mod manifest;
+mod profile;
+mod rows;
+mod stages;
+mod table;
+mod values;
+
+pub use connector::ExportFolder;

@@ -1,0 +1,78 @@
+//! The export folder keeps the rules for sources.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use crmkit_core::{
+    ObjectName, RecordId, SourceConnector,
+    testing::{
+        conformance::source::SourceHarness,
+        generate::{AllegoryExport, Expected},
+    },
+};
+use crmkit_sources::allegory::ExportFolder;
+use tempfile::TempDir;
+
+struct Generated {
+    _folder: TempDir,
+    expected: Expected,
+    source: Arc<ExportFolder>,
+}
+
+#[async_trait]
+impl SourceHarness for Generated {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let expected = AllegoryExport::new(11).companies(40).contacts(60).tasks(0).mess(0.4).write(&folder).unwrap();
+        let source = Arc::new(ExportFolder::open(&folder).unwrap());
+        Self { _folder: folder, expected, source }
+    }
+
+    fn source(&self) -> Arc<dyn SourceConnector> {
+        self.source.clone()
+    }
+
+    fn object(&self) -> ObjectName {
+        "contacts".into()
+    }
+
+    fn expected_ids(&self) -> Vec<RecordId> {
+        let contacts = self.expected.records.iter().filter(|record| record.key.object == "contacts");
+        contacts.map(|record| record.key.id.clone()).collect()
+    }
+
+    fn empty_object(&self) -> Option<ObjectName> {
+        Some("tasks".into())
+    }
+}
+
+struct Foreign;
+
+#[async_trait]
+impl SourceHarness for Foreign {
+    async fn start() -> Self {
+        Self
+    }
+
+    fn source(&self) -> Arc<dyn SourceConnector> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/maven-crm");
+        Arc::new(ExportFolder::open(folder).unwrap())
+    }
+
+    fn object(&self) -> ObjectName {
+        "companies".into()
+    }
+
+    fn expected_ids(&self) -> Vec<RecordId> {
+        let file = include_str!("../../examples/data/maven-crm/accounts.csv");
+        file.lines().skip(1).map(|line| line.split(',').next().unwrap_or_default().into()).collect()
+    }
+}
+
+mod generated {
+    crmkit_core::source_conformance!(super::Generated);
+}
+
+mod foreign {
+    crmkit_core::source_conformance!(super::Foreign);
+}
