@@ -13,7 +13,7 @@ use crmkit_core::{
 /// A world in which a migration can be rebuilt from what survives a process: source, destination, ledger, clock.
 struct World {
     clock: ManualClock,
-    source: MockSource,
+    source: Arc<MockSource>,
     crm: MockDestination,
     ledger: MemoryLedger,
 }
@@ -22,53 +22,46 @@ impl World {
     fn new(companies: usize) -> Self {
         let clock = ManualClock::jumping();
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let source = MockSource::new("export-1")
-            .object(
-                ObjectSchema::new("users", "User", ObjectConcept::User)
-                    .with(FieldSchema::new("email", "E-mail", FieldType::text()).means(FieldConcept::Emails)),
-            )
-            .object(
-                ObjectSchema::new("companies", "Company", ObjectConcept::Organization)
-                    .with(FieldSchema::new("name", "Name", FieldType::text()).means(FieldConcept::Name))
-                    .with(
-                        FieldSchema::new("parent", "Parent", FieldType::link("companies")).means(FieldConcept::Parent),
-                    )
-                    .with(FieldSchema::new("owner", "Owner", FieldType::link("users")).means(FieldConcept::Owner)),
-            )
-            .object(
-                ObjectSchema::new("deals", "Deal", ObjectConcept::Deal)
-                    .with(FieldSchema::new("name", "Name", FieldType::text()).means(FieldConcept::Name))
-                    .with(FieldSchema::new("stage", "Stage", FieldType::text()).means(FieldConcept::Stage))
-                    .with(
-                        FieldSchema::new("company", "Company", FieldType::link("companies"))
-                            .means(FieldConcept::Organization),
-                    )
-                    .with(FieldSchema::new("owner", "Owner", FieldType::link("users")).means(FieldConcept::Owner)),
-            );
-        source.put(Record::new(RecordRef::new("users", "ann")).with("email", Value::text("Ann@CRM.example")));
         let owner = || Value::link(RecordRef::new("users", "ann"));
-        for n in 0..companies {
-            let mut company = Record::new(RecordRef::new("companies", format!("c{n}")))
+        let user = Record::new(RecordRef::new("users", "ann")).with("email", Value::text("Ann@CRM.example"));
+        let company = |n: usize| {
+            let company = Record::new(RecordRef::new("companies", format!("c{n}")))
                 .with("name", Value::text(format!("Company {n}")))
                 .with("owner", owner());
-            if n > 0 {
-                company = company.with("parent", Value::link(RecordRef::new("companies", format!("c{}", n - 1))));
-            }
-            source.put(company);
-            let deal = Record::new(RecordRef::new("deals", format!("d{n}")))
+            let parent = |above: usize| Value::link(RecordRef::new("companies", format!("c{above}")));
+            n.checked_sub(1).map_or(company.clone(), |above| company.with("parent", parent(above)))
+        };
+        let deal = |n: usize| {
+            Record::new(RecordRef::new("deals", format!("d{n}")))
                 .with("name", Value::text(format!("Deal {n}")))
                 .with("stage", Value::text("Won"))
                 .with("company", Value::link(RecordRef::new("companies", format!("c{n}"))))
-                .with("owner", owner());
-            source.put(deal);
-        }
+                .with("owner", owner())
+        };
+        let text = |name: &str, concept| FieldSchema::new(name, name, FieldType::text()).means(concept);
+        let link = |name: &str, to: &str, concept| FieldSchema::new(name, name, FieldType::link(to)).means(concept);
+        let users = ObjectSchema::new("users", "User", ObjectConcept::User).with(text("email", FieldConcept::Emails));
+        let organizations = ObjectSchema::new("companies", "Company", ObjectConcept::Organization)
+            .with(text("name", FieldConcept::Name))
+            .with(link("parent", "companies", FieldConcept::Parent))
+            .with(link("owner", "users", FieldConcept::Owner));
+        let deals = ObjectSchema::new("deals", "Deal", ObjectConcept::Deal)
+            .with(text("name", FieldConcept::Name))
+            .with(text("stage", FieldConcept::Stage))
+            .with(link("company", "companies", FieldConcept::Organization))
+            .with(link("owner", "users", FieldConcept::Owner));
+        let source = MockSource::new("export-1")
+            .with_object(users, [user])
+            .with_object(organizations, (0..companies).map(company))
+            .with_object(deals, (0..companies).map(deal));
+        let source = Arc::new(source);
         Self { crm: MockDestination::crm(shared.clone()), ledger: MemoryLedger::new(shared), clock, source }
     }
 
     /// A fresh process.
     fn migration(&self) -> Migration {
         Migration::builder("test")
-            .source(Arc::new(self.source.clone()))
+            .source(self.source.clone())
             .destination(Arc::new(self.crm.clone()))
             .ledger(Arc::new(self.ledger.clone()))
             .clock(Arc::new(self.clock.clone()))

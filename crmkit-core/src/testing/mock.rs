@@ -268,6 +268,19 @@ impl World {
     }
 }
 
+/// Lets others run, and a test drop the future here: before a request leaves and before its answer arrives.
+async fn on_the_wire() {
+    let mut waited = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
 fn lost(applied: bool) -> Error {
     let message = if applied { "the answer was lost" } else { "the connection closed" };
     Error::new(ErrorKind::Unavailable, "mock.write", message, Retry::Verify)
@@ -311,6 +324,27 @@ impl DestinationWriter for MockDestination {
     }
 
     async fn write(&self, batch: &WriteBatch) -> Result<Vec<Result<Written>>> {
+        on_the_wire().await;
+        let answers = self.apply(batch);
+        on_the_wire().await;
+        answers
+    }
+
+    fn reader(&self) -> Option<&dyn Reader> {
+        Some(self)
+    }
+
+    fn remover(&self) -> Option<&dyn Remover> {
+        Some(self)
+    }
+
+    fn provisioner(&self) -> Option<&dyn Provisioner> {
+        Some(self)
+    }
+}
+
+impl MockDestination {
+    fn apply(&self, batch: &WriteBatch) -> Result<Vec<Result<Written>>> {
         let now = self.clock.now();
         if now > batch.send_before {
             return Err(too_late());
@@ -359,23 +393,12 @@ impl DestinationWriter for MockDestination {
         }
         Ok(answers)
     }
-
-    fn reader(&self) -> Option<&dyn Reader> {
-        Some(self)
-    }
-
-    fn remover(&self) -> Option<&dyn Remover> {
-        Some(self)
-    }
-
-    fn provisioner(&self) -> Option<&dyn Provisioner> {
-        Some(self)
-    }
 }
 
 #[async_trait]
 impl Reader for MockDestination {
     async fn find(&self, object: &ObjectName, probes: &[Probe]) -> Result<Vec<Vec<Stored>>> {
+        on_the_wire().await;
         let mut world = self.world();
         world.log.push(format!("find {object} {}", probes.len()));
         let fits = |probe: &Probe, kept: &Kept| {
@@ -392,6 +415,7 @@ impl Reader for MockDestination {
     }
 
     async fn fetch(&self, object: &ObjectName, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        on_the_wire().await;
         let world = self.world();
         Ok(ids
             .iter()
@@ -444,6 +468,7 @@ impl Remover for MockDestination {
 #[async_trait]
 impl Provisioner for MockDestination {
     async fn create(&self, item: &SchemaItem, send_before: DateTime<Utc>) -> Result<String> {
+        on_the_wire().await;
         if self.clock.now() > send_before {
             return Err(too_late());
         }
@@ -489,6 +514,7 @@ impl Provisioner for MockDestination {
     }
 
     async fn retire(&self, item: &ExistingItem, _send_before: DateTime<Utc>) -> Result<()> {
+        on_the_wire().await;
         let mut world = self.world();
         world.items.retain(|known| known.id != item.id);
         if let Some(object) = world.schema.objects.get_mut(&item.item.object) {
