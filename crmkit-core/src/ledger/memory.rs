@@ -15,7 +15,7 @@ use super::{
     audit::{ChainHead, content_of},
     cursor::{after_count, after_number, after_row, after_unit, count_key, fetch, page_of},
     erase::names_one,
-    transition::{Kept, check, check_binding, check_migration, fenced, merge_prior, unbound},
+    transition::{Kept, busy, check, check_binding, check_migration, fenced, lease_end, merge_prior, unbound},
 };
 use crate::{
     AuditLine, Binding, Change, Clock, Count, Cursor, Entry, Erase, Fact, IdLedger, Lease, LedgerKey, MappingId,
@@ -80,7 +80,7 @@ impl MemoryLedger {
 
     /// The moment a lease ends that begins now.
     fn end(&self, ttl: Duration) -> Result<DateTime<Utc>> {
-        super::lease_end(self.clock.now(), ttl)
+        lease_end(self.clock.now(), ttl)
     }
 }
 
@@ -102,7 +102,7 @@ impl IdLedger for MemoryLedger {
         let mut store = self.store();
         check_migration(&unit.migration, store.migration()?)?;
         let epoch = match store.leases.get(unit) {
-            Some(held) if held.owner != owner && held.until > now => return Err(super::busy(unit, now, held.until)),
+            Some(held) if held.owner != owner && held.until > now => return Err(busy(unit, now, held.until)),
             held => held.map_or(1, |held| held.epoch + 1),
         };
         store.leases.insert(unit.clone(), Held { owner: owner.to_owned(), epoch, until });

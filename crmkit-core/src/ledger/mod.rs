@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    Cursor, Digest, Error, ErrorKind, Fields, MappingId, MigrationId, ObjectName, Page, Part, RecordId, RecordRef,
-    Result, Retry, UnitKey, UnitState,
+    Cursor, Digest, Fields, MappingId, MigrationId, ObjectName, Page, Part, RecordId, RecordRef, Result, UnitKey,
+    UnitState,
 };
 
 #[cfg(feature = "sqlite")]
@@ -422,21 +422,6 @@ pub trait IdLedger: Debug + Send + Sync + 'static {
 
     /// Erases for privacy's sake and says how many entries went. The audit chain stays whole.
     async fn erase(&self, scope: &Erase) -> Result<u64>;
-}
-
-/// The moment a lease ends that begins now.
-fn lease_end(now: DateTime<Utc>, ttl: Duration) -> Result<DateTime<Utc>> {
-    let ttl = chrono::Duration::from_std(ttl).ok();
-    ttl.and_then(|ttl| now.checked_add_signed(ttl)).ok_or_else(|| Error::input("ledger.lease", "the lease is too long"))
-}
-
-/// Another owner's lease is running.
-fn busy(unit: &UnitKey, now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
-    let wait = Retry::After((until - now).to_std().unwrap_or_default());
-    Error::new(ErrorKind::Busy, "ledger.lease", "another worker holds the unit", wait)
-        .with_until(until)
-        .with_context("unit", unit)
-        .with_context("until", until)
 }
 
 /// Probe fields as pairs, so that their order survives formats that sort maps.

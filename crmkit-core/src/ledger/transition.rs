@@ -1,7 +1,12 @@
-//! What changes do to a row, the same in every ledger.
+//! What changes do to a row and who may make them, the same in every ledger.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use crate::{
     Binding, Change, Error, ErrorKind, LedgerKey, MigrationId, PriorValues, RecordRef, Result, Retry, Row, RowState,
+    UnitKey,
 };
 
 /// A row, and how it was last settled while an intent is open.
@@ -142,7 +147,22 @@ pub(crate) fn unbound() -> Error {
 }
 
 /// Somebody else's lease is newer.
-pub(crate) fn fenced(operation: &'static str, unit: &crate::UnitKey) -> Error {
+pub(crate) fn fenced(operation: &'static str, unit: &UnitKey) -> Error {
     let message = "a newer lease of the unit was given out";
     Error::new(ErrorKind::Fenced, operation, message, Retry::Never).with_context("unit", unit)
+}
+
+/// The moment a lease ends that begins now.
+pub(crate) fn lease_end(now: DateTime<Utc>, ttl: Duration) -> Result<DateTime<Utc>> {
+    let ttl = chrono::Duration::from_std(ttl).ok();
+    ttl.and_then(|ttl| now.checked_add_signed(ttl)).ok_or_else(|| Error::input("ledger.lease", "the lease is too long"))
+}
+
+/// Another owner's lease is running.
+pub(crate) fn busy(unit: &UnitKey, now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
+    let wait = Retry::After((until - now).to_std().unwrap_or_default());
+    Error::new(ErrorKind::Busy, "ledger.lease", "another worker holds the unit", wait)
+        .with_until(until)
+        .with_context("unit", unit)
+        .with_context("until", until)
 }

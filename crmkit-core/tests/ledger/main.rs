@@ -1,5 +1,6 @@
 //! Every ledger keeps the rules; broken ones break exactly theirs.
 #![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod saboteurs;
 #[cfg(feature = "sqlite")]

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use rusqlite::{Connection, params};
 
 use super::{
-    apply::RowTable,
     file::OrFailed,
     row::{COLUMNS, Encoded, decode, json, parsed},
+    table::RowTable,
 };
 use crate::{Erase, Fact, LedgerKey, MigrationId, RecordRef, Result, Row, ledger::erase::names_one};
 

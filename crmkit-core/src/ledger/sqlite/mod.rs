@@ -6,6 +6,7 @@ mod file;
 mod read;
 mod row;
 mod schema;
+mod table;
 mod writer;
 
 use std::{

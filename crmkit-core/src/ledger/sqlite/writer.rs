@@ -20,8 +20,7 @@ use crate::{
     Binding, Clock, Erase, Error, Lease, MigrationId, Result, UnitKey,
     ledger::{
         audit::ChainHead,
-        busy, lease_end,
-        transition::{check_binding, fenced, unbound},
+        transition::{busy, check_binding, fenced, lease_end, unbound},
     },
 };
 
