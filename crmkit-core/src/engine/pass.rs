@@ -120,7 +120,6 @@ pub(crate) struct PassContext {
     pub(crate) source: Source,
     pub(crate) destination: Destination,
     pub(crate) owners: Owners,
-    pub(crate) prepared: Prepared,
     /// The sample's records, in a sample pass.
     pub(crate) sample: Option<HashSet<RecordRef>>,
 }
@@ -164,7 +163,7 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
         }
         _ => None,
     };
-    Ok(PassContext { pass, plan, compiled, source, destination, owners, prepared, sample })
+    Ok(PassContext { pass, plan, compiled, source, destination, owners, sample })
 }
 
 /// The lines whose links are set in a later round.

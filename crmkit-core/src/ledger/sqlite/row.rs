@@ -30,6 +30,7 @@ impl Encoded {
             waits_for: row.waits_for.clone(),
             history: row.history.as_slice().into(),
             notes: row.notes.as_slice().into(),
+            made: (row.made != usually_made(row.state)).then_some(row.made),
         };
         Self {
             key: row.key.clone(),
@@ -63,11 +64,18 @@ struct Rest<'a> {
     history: std::borrow::Cow<'a, [RecordId]>,
     #[serde(rename = "n", skip_serializing_if = "<[_]>::is_empty")]
     notes: std::borrow::Cow<'a, [String]>,
+    #[serde(rename = "m", skip_serializing_if = "Option::is_none")]
+    made: Option<bool>,
+}
+
+/// Whether rows in this state usually stand for a record that we made: only the others say so.
+fn usually_made(state: RowState) -> bool {
+    state == RowState::Created
 }
 
 impl Rest<'_> {
     fn is_empty(&self) -> bool {
-        self.reason.is_none() && self.waits_for.is_none() && self.history.is_empty() && self.notes.is_empty()
+        self.reason.is_none() && self.waits_for.is_none() && self.history.is_empty() && self.notes.is_empty() && self.made.is_none()
     }
 }
 
@@ -102,6 +110,7 @@ pub(super) fn decode(row: &rusqlite::Row<'_>, migration: &MigrationId) -> rusqli
         (Some(object), Some(id)) => Some(RecordRef::new(object, id)),
         _ => None,
     };
+    let state = state_of(row, 4)?;
     Ok(Row {
         key: LedgerKey {
             migration: migration.clone(),
@@ -110,7 +119,8 @@ pub(super) fn decode(row: &rusqlite::Row<'_>, migration: &MigrationId) -> rusqli
             id: text(row, 2)?.into(),
             part: Part::from(text(row, 3)?),
         },
-        state: state_of(row, 4)?,
+        made: rest.made.unwrap_or_else(|| usually_made(state)),
+        state,
         destination,
         hash: digest(row, 7)?,
         seal: digest(row, 8)?,
