@@ -1,5 +1,6 @@
 //! What is written comes back equal, through the simulator.
 #![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 

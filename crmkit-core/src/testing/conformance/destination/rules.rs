@@ -156,7 +156,7 @@ pub async fn one_bad_record_does_not_sink_the_others<H: DestinationHarness>() {
     if abilities.atomic {
         return skip("batches are atomic");
     }
-    let operations = vec![create(crm.sample(0)), create(crm.invalid()), create(crm.sample(1))];
+    let operations = [create(crm.sample(0)), create(crm.invalid()), create(crm.sample(1))];
     let mut results = Vec::new();
     for some in operations.chunks(abilities.batch.max(1)) {
         results.extend(write(&crm, some.to_vec()).await.expect("the batch as such is fine"));
