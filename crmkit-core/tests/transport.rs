@@ -1,5 +1,6 @@
 //! The transport against a server that answers whatever a test wants.
 #![cfg(all(feature = "http", feature = "simulator"))]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
     sync::{

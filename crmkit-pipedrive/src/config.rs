@@ -133,11 +133,56 @@ impl PipedriveConfig {
         Self { base_url: Some(base_url.into()), token: Some(SecretString::from(token.into())), ..Self::default() }
     }
 
+    /// The JSON Schema of this configuration, for hosts that build connectors from their own settings.
+    ///
+    /// ```
+    /// assert_eq!(crmkit_pipedrive::PipedriveConfig::json_schema()["type"], "object");
+    /// ```
+    pub fn json_schema() -> serde_json::Value {
+        let default = Self::default();
+        let share = |default: f64| serde_json::json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": default});
+        let seconds = |default: u64| serde_json::json!({"type": "integer", "minimum": 1, "default": default});
+        serde_json::json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "company_domain": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"},
+                "base_url": {"type": "string", "format": "uri"},
+                "token": {"type": "string", "writeOnly": true},
+                "tier": {"enum": ["lite", "growth", "premium", "ultimate"], "default": "lite"},
+                "seats": {"type": "integer", "minimum": 1, "default": default.seats},
+                "unlimited": {"type": "boolean", "default": default.unlimited},
+                "burst_share": share(default.burst_share),
+                "day_share": share(default.day_share),
+                "reset_hour": {"type": "integer", "minimum": 0, "maximum": 23},
+                "timeout_seconds": seconds(default.timeout_seconds),
+                "connect_timeout_seconds": seconds(default.connect_timeout_seconds),
+                "marker": {"type": "string", "minLength": 1, "default": default.marker},
+            },
+        })
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds)
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {
         Duration::from_secs(self.connect_timeout_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_names_what_is_read() {
+        let schema = PipedriveConfig::json_schema();
+        let mut names: Vec<_> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let error = serde_json::from_str::<PipedriveConfig>(r#"{"nonsense": 1}"#).unwrap_err().to_string();
+        let mut read: Vec<_> = error.split('`').skip(3).step_by(2).collect();
+        names.sort_unstable();
+        read.sort_unstable();
+        assert_eq!(names, read);
     }
 }

@@ -204,9 +204,11 @@ mod tests {
 
     use super::*;
 
+    type Headers = &'static [(&'static str, &'static str)];
+
     const NEVER: Retry = Retry::Never;
 
-    fn verdict(status: u16, headers: &[(&'static str, &str)], body: &str, creating: bool) -> Verdict {
+    fn verdict(status: u16, headers: Headers, body: &str, creating: bool) -> Verdict {
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         let answer = Answer { status, headers: headers.collect::<HeaderMap>(), body: body.as_bytes().to_vec() };
         let request = Request::new("person.create", Method::POST, "/");
@@ -259,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_429_is_a_burst_or_a_spent_day() {
-        let cases: &[(&[(&'static str, &str)], Option<u64>)] = &[
+        let cases: &[(Headers, Option<u64>)] = &[
             (&[], Some(2)),
             (&[("x-ratelimit-reset", "1"), ("retry-after", "7")], Some(7)),
             (&[("x-ratelimit-reset", "9")], Some(9)),

@@ -1,5 +1,6 @@
 //! The rules for destinations, through the simulator: records found by marker, by witness, and as relations.
 #![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! Limits: kept without a single 429, and a spent day that says until when.
 #![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -87,10 +88,12 @@ async fn a_gateway_page_is_a_limit_and_no_refusal() {
     assert!(matches!(error.retry(), Retry::After(wait) if wait >= Duration::from_secs(60)));
 }
 
+type Change = fn(&mut PipedriveConfig);
+
 #[test]
 fn a_configuration_that_cannot_work_is_named() {
     let clock = || Arc::new(JumpingClock::new());
-    let build = |change: fn(&mut PipedriveConfig)| {
+    let build = |change: Change| {
         let mut config = PipedriveConfig::company("acme", "very-secret-token");
         change(&mut config);
         assert!(!format!("{config:?}").contains("very-secret"));
@@ -98,7 +101,7 @@ fn a_configuration_that_cannot_work_is_named() {
     };
     let crm = build(|_| ()).unwrap();
     assert!(!format!("{crm:?}").contains("very-secret"));
-    let wrong: [(&str, fn(&mut PipedriveConfig)); 7] = [
+    let wrong: [(&str, Change); 7] = [
         ("company_domain", |config| config.company_domain = None),
         ("company_domain", |config| config.company_domain = Some("evil.example/".into())),
         ("base_url", |config| config.base_url = Some("https://api.pipedrive.com".into())),

@@ -1,5 +1,6 @@
 //! What is written comes back equal, through the simulator.
 #![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 
@@ -510,4 +511,22 @@ async fn dates_of_the_calendar_stay_themselves() {
     let date = NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
     let deal = fields([("title", Value::text("Leap")), ("expected_close_date", Value::Date(date))]);
     world.round("deal", deal).await;
+}
+
+#[tokio::test]
+async fn a_trashed_record_is_marked_or_gone_as_the_account_has_it() {
+    for readable in [true, false] {
+        let world = World::new().await;
+        let mut switches = Switches::default();
+        switches.deleted_is_readable = readable;
+        world.simulator.set_switches(switches).unwrap();
+        let [kept, removed] = [
+            world.create("person", fields([("name", Value::text("kept"))])).await,
+            world.create("person", fields([("name", Value::text("removed"))])).await,
+        ];
+        world.crm.remover().unwrap().remove(&"person".into(), &removed, None, soon()).await.unwrap();
+        let found = world.crm.fetch(&"person".into(), &[removed, kept.clone()]).await.unwrap();
+        assert_eq!(found[0].as_ref().map(|stored| stored.trashed), readable.then_some(true));
+        assert_eq!(found[1].as_ref().map(|stored| &stored.id), Some(&kept));
+    }
 }
