@@ -6,8 +6,8 @@ use crate::Value;
 
 /// Whether `stored` is what `expected` asked for.
 ///
-/// Numbers are compared as numbers, rich text by its visible text, texts and names without outer white space, lists in order;
-/// `Null` and empty values equal absence.
+/// Numbers are compared as numbers, moments by the second, rich text by its visible text, texts without outer white space, lists in
+/// order, labelled values without a label of their own by value; `Null` and empty values equal absence.
 ///
 /// ```
 /// use crmkit_core::{Value, same_value};
@@ -22,6 +22,7 @@ pub fn same_value(expected: &Value, stored: Option<&Value>) -> bool {
             visible_text(&expected.to_string()) == visible_text(&stored.to_string())
         }
         (Value::Text(a), Value::Text(b)) => a.trim() == b.trim(),
+        (Value::Timestamp(a), Value::Timestamp(b)) => a.timestamp() == b.timestamp(),
         (Value::Money(a), Value::Money(b)) => a.amount == b.amount && a.currency == b.currency,
         (Value::List(a), Value::List(b)) => {
             a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, Some(b)))

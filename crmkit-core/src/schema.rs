@@ -100,6 +100,9 @@ pub struct FieldSchema {
     /// `Null` clears it.
     #[serde(default)]
     pub clearable: bool,
+    /// It can be set when a record is made, and never again.
+    #[serde(default)]
+    pub create_only: bool,
     /// Somebody added it to this account.
     #[serde(default)]
     pub custom: bool,
@@ -122,6 +125,7 @@ impl FieldSchema {
             required: false,
             writable: true,
             clearable: false,
+            create_only: false,
             custom: false,
             options: Vec::new(),
             carrier: None,
@@ -149,6 +153,12 @@ impl FieldSchema {
     /// The same field, which `Null` clears.
     pub fn clearable(mut self) -> Self {
         self.clearable = true;
+        self
+    }
+
+    /// The same field, which can be set when a record is made, and never again.
+    pub fn create_only(mut self) -> Self {
+        self.create_only = true;
         self
     }
 

@@ -82,7 +82,7 @@ impl Account {
         let object = ObjectSchema::new(Object::Organization.name(), "Organization", ObjectConcept::Organization)
             .with(name_field("name", "Name"))
             .with(owner())
-            .with(time("add_time", "Created").means(FieldConcept::CreatedAt))
+            .with(time("add_time", "Created").means(FieldConcept::CreatedAt).create_only())
             .with(FieldSchema::new("address", "Address", FieldType::Address).means(FieldConcept::Address))
             .with(listed.labels())
             .with(parent);
@@ -104,7 +104,7 @@ impl Account {
             .with(FieldSchema::new("phones", "Phone", FieldType::Phones).means(FieldConcept::Phones).clearable())
             .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
             .with(owner())
-            .with(time("add_time", "Created").means(FieldConcept::CreatedAt))
+            .with(time("add_time", "Created").means(FieldConcept::CreatedAt).create_only())
             .with(listed.labels());
         // Fields of contact sync: a write to them is refused with 403 where the account does not list them.
         let synced = [
