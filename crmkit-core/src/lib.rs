@@ -11,11 +11,13 @@ mod digest;
 mod error;
 mod file;
 mod ledger;
+mod migration;
 mod name;
 mod page;
 mod plan;
 mod problem;
 mod record;
+mod report;
 mod schema;
 #[cfg(feature = "simulator")]
 pub mod simulator;
@@ -42,6 +44,9 @@ pub use file::{Chunk, FileSink, FileSource, FileStream};
 pub use ledger::{
     AuditEntry, AuditLine, Binding, Change, Count, Entry, Erase, Fact, IdLedger, IntendedOperation, Intent, Lease,
     LedgerKey, PriorValues, Row, RowState, Select, Uncertain, sum_by_mapping,
+};
+pub use migration::{
+    Audit, AuditOptions, Distinct, Duplicates, FieldProfile, ObjectAudit, SourceStage, SourceUser, audit,
 };
 pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};
