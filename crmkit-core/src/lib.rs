@@ -46,11 +46,13 @@ pub use ledger::{
     LedgerKey, PriorValues, Row, RowState, Select, Uncertain, sum_by_mapping,
 };
 pub use migration::{
-    Audit, AuditOptions, Distinct, Duplicates, FieldProfile, ObjectAudit, SourceStage, SourceUser, audit,
+    Audit, AuditOptions, Distinct, Duplicates, Expected, FieldProfile, Grade, LineDiff, MappingDiff, ObjectAudit,
+    PhaseCost, PlannedItem, Review, SourceStage, SourceUser, audit, propose, review,
 };
 pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};
 pub use page::{Cursor, Page, PageRequest};
+pub(crate) use plan::custom_fields;
 pub use plan::{
     Badge, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan, PhasePlan, PhaseTask,
     PipelinePlan, Plan, PlanEnd, Predicate, Question, SamplePlan, StagePlan, TransformCall,

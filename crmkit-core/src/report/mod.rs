@@ -2,6 +2,7 @@
 
 mod audit;
 mod markdown;
+mod review;
 
 use crate::{Problem, Severity};
 
