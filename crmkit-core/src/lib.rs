@@ -24,6 +24,7 @@ mod plan;
 mod prepared;
 mod problem;
 mod record;
+mod report;
 mod schema;
 #[cfg(feature = "simulator")]
 pub mod simulator;
@@ -66,10 +67,15 @@ pub use migration::{
     Approval, HeldReason, Migration, MigrationBuilder, ObjectCount, Observed, Preparation, Reconciliation,
     RollbackPreview, RollbackReport, RunReport, SampleDiff, Status, UncertainCount, VerifiedCount,
 };
+pub use migration::{
+    Audit, AuditOptions, Distinct, Duplicates, Expected, FieldProfile, Grade, LineDiff, MappingDiff, ObjectAudit,
+    PhaseCost, PlannedItem, Review, SourceStage, audit, propose, review,
+};
 pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};
 pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
+pub(crate) use plan::custom_fields;
 pub use plan::{
     Badge, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan, PhasePlan, PhaseTask,
     PipelinePlan, Plan, PlanEnd, Predicate, Question, SamplePlan, StagePlan, TransformCall,

@@ -15,6 +15,9 @@ pub struct SourceUser {
     pub email: Option<String>,
     /// Name, if known.
     pub name: Option<String>,
+    /// Records of all objects that this person owns, where they were counted.
+    #[serde(default)]
+    pub records: u64,
 }
 
 /// Owners resolved for a plan.
@@ -88,7 +91,7 @@ mod tests {
     }
 
     fn user(id: &str, email: Option<&str>) -> SourceUser {
-        SourceUser { id: id.into(), email: email.map(str::to_owned), name: Some(format!("Name {id}")) }
+        SourceUser { id: id.into(), email: email.map(str::to_owned), name: Some(format!("Name {id}")), records: 0 }
     }
 
     #[test]

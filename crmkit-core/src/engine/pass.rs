@@ -201,7 +201,7 @@ pub(crate) async fn source_users(core: &Core, source: &Source) -> Result<Vec<Sou
                     .filter(|value| !value.is_empty())
                     .map(ToString::to_string)
             };
-            SourceUser { email: text(&email), name: text(&name), id: record.key.id.clone() }
+            SourceUser { email: text(&email), name: text(&name), id: record.key.id.clone(), records: 0 }
         }));
         match page.next {
             Some(next) => request = request.at(next),

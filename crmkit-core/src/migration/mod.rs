@@ -11,10 +11,15 @@ use crate::{
 };
 
 mod approval;
+mod audit;
 mod counts;
+mod links;
 mod passes;
 mod prepare;
+mod profile;
+mod propose;
 mod reconcile;
+mod review;
 mod rollback;
 mod run;
 mod sample;
@@ -22,9 +27,13 @@ mod status;
 
 pub use approval::Approval;
 pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
+pub use audit::{Audit, AuditOptions, Duplicates, ObjectAudit, SourceStage, audit};
 pub use counts::{HeldReason, ObjectCount, UncertainCount};
 pub use prepare::Preparation;
+pub use profile::{Distinct, FieldProfile};
+pub use propose::propose;
 pub use reconcile::{Reconciliation, VerifiedCount};
+pub use review::{Expected, Grade, LineDiff, MappingDiff, PhaseCost, PlannedItem, Review, review};
 pub use rollback::{RollbackPreview, RollbackReport};
 pub use run::{Observed, RunReport};
 pub use sample::SampleDiff;

@@ -10,6 +10,8 @@ mod line;
 mod mapping;
 mod values;
 
+pub(crate) use items::custom_fields;
+
 /// Codes of blocking findings that a plan's `accept` may take on.
 const ACCEPTABLE: [&str; 2] = ["no_delete", "no_see_all"];
 

@@ -5,16 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{FieldName, FieldType, MappingId, ObjectName, RecordId};
 
+mod answer;
 mod call;
-pub(crate) mod check;
+mod check;
 mod graph;
 mod shape;
 mod spans;
-pub(crate) mod suggest;
+mod suggest;
 mod toml;
 mod write;
 
 pub use call::TransformCall;
+pub(crate) use check::custom_fields;
 pub use graph::{PhasePlan, PhaseTask};
 
 /// The map from one CRM to another, as a person confirms it.

@@ -8,7 +8,7 @@ use crate::{FieldType, Value};
 /// `template`: a text with the line's source fields in braces. After `|` stands what a missing one becomes; without it, a
 /// missing one becomes nothing, with a note. Braces themselves are written double. Absent when all fields are.
 ///
-/// A template that is not the line's first transform has one input, `{value}`.
+/// A link shows the id it links to. A template that is not the line's first transform has one input, `{value}`.
 ///
 /// ```
 /// use crmkit_core::{TransformCall, TransformSettings, Transforms, Value};
@@ -111,6 +111,7 @@ impl FieldTransform for Template {
             match part {
                 PartOfText::Plain(plain) => text.push_str(plain),
                 PartOfText::Input { index, name, missing } => match (filled(*index), missing) {
+                    (Some(Value::Ref(to)), _) => text.push_str(to.id.as_str()),
                     (Some(value), _) => text.push_str(&value.to_string()),
                     (None, Some(missing)) => text.push_str(missing),
                     (None, None) => cx.note(format!("the template's {name} is missing")),

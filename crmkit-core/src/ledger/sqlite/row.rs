@@ -75,7 +75,11 @@ fn usually_made(state: RowState) -> bool {
 
 impl Rest<'_> {
     fn is_empty(&self) -> bool {
-        self.reason.is_none() && self.waits_for.is_none() && self.history.is_empty() && self.notes.is_empty() && self.made.is_none()
+        self.reason.is_none()
+            && self.waits_for.is_none()
+            && self.history.is_empty()
+            && self.notes.is_empty()
+            && self.made.is_none()
     }
 }
 
