@@ -358,10 +358,17 @@ impl Desk<'_> {
     }
 
     fn change(&mut self, update: Update, stored: &Stored) {
-        let Update { row, fields, hash, .. } = update;
+        let Update { mut row, fields, hash, .. } = update;
         let ours = row.made;
+        let fixed = |name: &FieldName| self.mapping.field(name).is_some_and(|field| field.create_only);
+        for name in fields.keys().filter(|name| fixed(name)) {
+            if !same_value(&fields[name], stored.fields.get(name)) {
+                row.notes.push(format!("{name}: cannot be changed on a record that is there"));
+            }
+        }
         let differing: Fields = fields
             .iter()
+            .filter(|(name, _)| !fixed(name))
             // A record that others made keeps its identity: our marker is not stamped on it.
             .filter(|(name, _)| ours || Some(*name) != self.mapping.marker.as_ref())
             .filter(|(name, value)| !same_value(value, stored.fields.get(*name)))
