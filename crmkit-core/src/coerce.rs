@@ -64,7 +64,8 @@ fn is_plain(ty: &FieldType) -> bool {
 /// The value as the destination field takes it; a value that fits passes as it is.
 ///
 /// A text names an option by its label: exactly, then trimmed and without regard to case where only one fits. The answer is
-/// the option's id. A [`Value::Option`] is read as an id first, so a source's options become texts before
+/// the option's id. It looks at values alone, and an e-mail address and a phone number are one kind of value: that a phone number
+/// does not become an address is for [`can_coerce`] to say. A [`Value::Option`] is read as an id first, so a source's options become texts before
 /// ([`label_options`]).
 ///
 /// # Errors

@@ -134,8 +134,7 @@ impl Plan {
                 lines: IndexMap::new(),
             });
             let mut lines: IndexMap<MappingId, Vec<String>> = IndexMap::new();
-            for (from, place, to) in deferred.iter().filter(|(from, _, to)| levels[*from].max(levels[*to]) == level) {
-                let _ = to;
+            for (from, place, _) in deferred.iter().filter(|(from, _, to)| levels[*from].max(levels[*to]) == level) {
                 let mapping = &self.mappings[*from];
                 lines.entry(mapping.id.clone()).or_default().push(mapping.fields[*place].id.clone());
             }
