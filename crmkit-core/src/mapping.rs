@@ -7,7 +7,8 @@ use indexmap::{IndexMap, IndexSet};
 use crate::{
     Abilities, Destination, FieldConcept, FieldContext, FieldName, FieldSchema, FieldTransform, FieldType, Fields,
     LinkCarrier, Mapping, MappingId, MatchRule, ObjectName, OptionSchema, Overwrite, Plan, Predicate, Prepared,
-    Problem, Record, RecordId, RecordRef, Recovery, Severity, TransformSettings, Transforms, Value, coerce::coerce,
+    Problem, Record, RecordId, RecordRef, Recovery, Schema, Severity, TransformSettings, Transforms, Value,
+    coerce::{coerce, label_options},
 };
 
 /// A plan compiled against both schemas and what `prepare` made.
@@ -44,6 +45,8 @@ pub struct CompiledMapping {
 struct CompiledLine {
     id: String,
     from: Vec<FieldName>,
+    /// The schemas of those source fields that are pick-lists: their keys mean nothing elsewhere, their labels do.
+    lists: Vec<Option<FieldSchema>>,
     transforms: Vec<Arc<dyn FieldTransform>>,
     to: FieldSchema,
     kind: LineKind,
@@ -112,6 +115,7 @@ impl CompiledPlan {
     /// The problems that [`Plan::check`] reports too; a plan that was checked against the same schemas has none.
     pub fn compile(
         plan: &Plan,
+        source: &Schema,
         destination: &Destination,
         transforms: &Transforms,
         prepared: &Prepared,
@@ -127,7 +131,7 @@ impl CompiledPlan {
         let mut problems = Vec::new();
         let mut mappings = IndexMap::new();
         for mapping in &plan.mappings {
-            match CompiledMapping::compile(mapping, plan, destination, transforms, prepared, deferred) {
+            match CompiledMapping::compile(mapping, plan, source, destination, transforms, prepared, deferred) {
                 Ok(compiled) => {
                     mappings.insert(mapping.id.clone(), compiled);
                 }
@@ -163,6 +167,7 @@ impl CompiledMapping {
     fn compile(
         mapping: &Mapping,
         plan: &Plan,
+        source: &Schema,
         destination: &Destination,
         transforms: &Transforms,
         prepared: &Prepared,
@@ -203,6 +208,13 @@ impl CompiledMapping {
                 .ok_or_else(|| problem("unknown_field", format!("{} has no field {}", mapping.to, line.to)))?
                 .clone();
             to.options = planned_options(&to, &mapping.to, plan, prepared);
+            let lists = line
+                .from
+                .iter()
+                .map(|field| {
+                    source.object(&mapping.from)?.fields.get(field).filter(|field| !field.options.is_empty()).cloned()
+                })
+                .collect();
             let transforms = transforms.build_all(&line.transforms, &line.from).map_err(|error| {
                 let name = &line.transforms[error.index].name;
                 match error.error {
@@ -221,6 +233,7 @@ impl CompiledMapping {
             lines.push(CompiledLine {
                 id: line.id.clone(),
                 from: line.from.clone(),
+                lists,
                 transforms,
                 required: line.required || to.required,
                 to,
@@ -299,7 +312,18 @@ impl CompiledMapping {
 impl CompiledLine {
     /// Adds the line's value to the draft; the error holds the record.
     fn fill(&self, record: &Record, settings: &TransformSettings, draft: &mut Draft) -> Result<(), String> {
-        let mut values: Vec<Option<Value>> = self.from.iter().map(|field| record.fields.get(field).cloned()).collect();
+        let mut values: Vec<Option<Value>> = self
+            .from
+            .iter()
+            .zip(&self.lists)
+            .map(|(field, list)| {
+                let value = record.fields.get(field).cloned();
+                match list {
+                    Some(list) => value.map(|value| label_options(value, list)),
+                    None => value,
+                }
+            })
+            .collect();
         let mut cx = FieldContext::new(settings);
         let mut answer = Ok(());
         for transform in &self.transforms {

@@ -153,7 +153,7 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     let source = core.source.describe().await?;
     let destination = core.destination.describe().await?;
     let deferred = deferred_lines(&plan, &destination)?;
-    let compiled = CompiledPlan::compile(&plan, &destination, &core.transforms, &prepared, &deferred)
+    let compiled = CompiledPlan::compile(&plan, &source.schema, &destination, &core.transforms, &prepared, &deferred)
         .map_err(|problems| plan_error(&problems))?;
     let users = source_users(core, &source).await?;
     let owners = Owners::resolve(&plan.owners, &users, &destination.users);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Change, CompiledMapping, Digest, Draft, Fields, LedgerKey, MatchPolicy, OperationKind, Outcome, Overwrite,
+    Change, CompiledMapping, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, OperationKind, Outcome, Overwrite,
     PageRequest, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection, Stored,
     Uncertain, UnitState, UnitStatus, Value,
     compare::same_value,
