@@ -18,9 +18,26 @@ const ANSWERS: [(&str, &str); 6] = [
 
 /// Agents whom the person named; the others' records go to the fallback.
 const NAMED: [&str; 20] = [
-    "Moses Frase", "Darcel Schlecht", "Zane Levy", "Anna Snelling", "Vicki Laflamme", "Markita Hansen", "Niesha Huffines",
-    "James Ascencio", "Gladys Colclough", "Maureen Marcano", "Hayden Neloms", "Rosalina Dieter", "Donn Cantrell",
-    "Kary Hendrixson", "Boris Faz", "Kami Bicknell", "Daniell Hammack", "Cassey Cress", "Reed Clapper", "Corliss Cosme",
+    "Moses Frase",
+    "Darcel Schlecht",
+    "Zane Levy",
+    "Anna Snelling",
+    "Vicki Laflamme",
+    "Markita Hansen",
+    "Niesha Huffines",
+    "James Ascencio",
+    "Gladys Colclough",
+    "Maureen Marcano",
+    "Hayden Neloms",
+    "Rosalina Dieter",
+    "Donn Cantrell",
+    "Kary Hendrixson",
+    "Boris Faz",
+    "Kami Bicknell",
+    "Daniell Hammack",
+    "Cassey Cress",
+    "Reed Clapper",
+    "Corliss Cosme",
 ];
 
 #[tokio::test]
@@ -39,7 +56,11 @@ async fn the_confirmed_plan_is_the_proposal_with_the_answers() {
     let audit = migration.audit(&AuditOptions::default()).await.expect("audited");
     let mut plan = migration.propose(&audit);
     let questions: Vec<&str> = plan.questions.iter().map(|question| question.id.as_str()).collect();
-    assert_eq!(questions, ANSWERS.map(|(question, _)| question), "the proposal asks what a person has to decide, no more");
+    assert_eq!(
+        questions,
+        ANSWERS.map(|(question, _)| question),
+        "the proposal asks what a person has to decide, no more"
+    );
     for (question, answer) in ANSWERS {
         plan.answer(question, answer).expect("an answer to a question that was asked");
     }
