@@ -8,10 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crmkit_core::{
-    Binding, IdLedger, LedgerKey, Part, RunReport, SqliteLedger, SystemClock,
-    simulator::LoggedRequest,
-};
+use crmkit_core::{Binding, IdLedger, LedgerKey, Part, RunReport, SqliteLedger, SystemClock, simulator::LoggedRequest};
 use crmkit_pipedrive::simulator::PipedriveSimulator;
 use serde_json::Value as Json;
 
@@ -62,7 +59,11 @@ fn live(simulator: &PipedriveSimulator, table: &str) -> Vec<Json> {
 
 /// The rows of a CSV file by header, read without crmkit.
 fn csv_rows(file: &str) -> Vec<HashMap<String, String>> {
-    csv::Reader::from_path(data().join(file)).expect("the file opens").deserialize().map(|row| row.expect("a row")).collect()
+    csv::Reader::from_path(data().join(file))
+        .expect("the file opens")
+        .deserialize()
+        .map(|row| row.expect("a row"))
+        .collect()
 }
 
 /// Every record of a v2 list, read over HTTP without crmkit.
@@ -86,17 +87,24 @@ async fn field(simulator: &PipedriveSimulator, object: &str, name: &str) -> (Str
     let fields = list(simulator, object).await;
     let field = fields.iter().find(|field| field["field_name"] == name).unwrap_or_else(|| panic!("no field {name}"));
     let options = field["options"].as_array().into_iter().flatten();
-    let options = options.map(|option| (option["id"].as_i64().expect("an id"), option["label"].as_str().expect("a label").to_owned()));
+    let options = options
+        .map(|option| (option["id"].as_i64().expect("an id"), option["label"].as_str().expect("a label").to_owned()));
     (field["field_code"].as_str().expect("a code").to_owned(), options.collect())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_killed_again_and_again_ends_with_each_record_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    let simulator =
-        PipedriveSimulator::builder().limits(false).drop_every(50).log(200_000, 4_096).start().await.expect("the simulator starts");
+    let simulator = PipedriveSimulator::builder()
+        .limits(false)
+        .drop_every(50)
+        .log(200_000, 4_096)
+        .start()
+        .await
+        .expect("the simulator starts");
     for step in ["prepare", "sample"] {
-        let status = tokio::task::block_in_place(|| migrate(&simulator, folder.path(), step).status()).expect("the program starts");
+        let status = tokio::task::block_in_place(|| migrate(&simulator, folder.path(), step).status())
+            .expect("the program starts");
         assert_eq!(status.code(), Some(0), "{step}");
     }
     let before_run = simulator.requests().len();
@@ -111,7 +119,8 @@ async fn a_run_killed_again_and_again_ends_with_each_record_once() {
         child.wait().expect("the child ends");
     }
     assert_eq!(killed, KILL_AT.len(), "each kill hit a running process");
-    let status = tokio::task::block_in_place(|| migrate(&simulator, folder.path(), "all").status()).expect("the program starts");
+    let status =
+        tokio::task::block_in_place(|| migrate(&simulator, folder.path(), "all").status()).expect("the program starts");
     assert_eq!(status.code(), Some(0), "the last process finishes and finds everything in order");
 
     each_source_key_once(&simulator).await;
@@ -125,8 +134,10 @@ async fn each_source_key_once(simulator: &PipedriveSimulator) {
     let (org_key, _) = field(simulator, "organizationFields", "Source id").await;
     let (deal_key, _) = field(simulator, "dealFields", "Source id").await;
     let (product_key, products) = field(simulator, "dealFields", "Product").await;
-    let names: HashMap<i64, &str> =
-        organizations.iter().map(|org| (org["id"].as_i64().expect("an id"), org["name"].as_str().expect("a name"))).collect();
+    let names: HashMap<i64, &str> = organizations
+        .iter()
+        .map(|org| (org["id"].as_i64().expect("an id"), org["name"].as_str().expect("a name")))
+        .collect();
 
     let accounts = csv_rows("accounts.csv");
     assert_eq!(organizations.len(), accounts.len());
@@ -139,7 +150,9 @@ async fn each_source_key_once(simulator: &PipedriveSimulator) {
         deals.iter().filter_map(|deal| deal["custom_fields"][&deal_key].as_str().map(|key| (key, deal))).collect();
     assert_eq!(by_key.len(), rows.len(), "no key twice");
     for row in &rows {
-        let deal = by_key.get(row["opportunity_id"].as_str()).unwrap_or_else(|| panic!("{} is missing", row["opportunity_id"]));
+        let deal = by_key
+            .get(row["opportunity_id"].as_str())
+            .unwrap_or_else(|| panic!("{} is missing", row["opportunity_id"]));
         let organization = deal["org_id"].as_i64().map(|id| names[&id]).unwrap_or_default();
         assert_eq!(organization, row["account"]);
         let product = &products[&deal["custom_fields"][&product_key].as_i64().expect("an option")];
@@ -156,14 +169,20 @@ async fn each_source_key_once(simulator: &PipedriveSimulator) {
         assert_eq!(closed, row["close_date"], "{}", row["opportunity_id"]);
     }
 
-    let relations: Vec<Json> = simulator.rows("organizationRelationships").into_iter().filter(|row| row["active_flag"] != false).collect();
+    let relations: Vec<Json> =
+        simulator.rows("organizationRelationships").into_iter().filter(|row| row["active_flag"] != false).collect();
     let relations = relations.iter().filter(|row| row["is_deleted"] != true && row["active_flag"] != "false").count();
-    assert_eq!(relations, accounts.iter().filter(|row| !row["subsidiary_of"].is_empty()).count(), "each parent link once");
+    assert_eq!(
+        relations,
+        accounts.iter().filter(|row| !row["subsidiary_of"].is_empty()).count(),
+        "each parent link once"
+    );
 }
 
 /// Every create whose answer was lost during the run is one that the ledger knows as uncertain.
 async fn every_lost_create_is_accounted_for(simulator: &PipedriveSimulator, before_run: usize, folder: &Path) {
-    let ledger = SqliteLedger::open_file(folder.join("ledger.crmkit"), Arc::new(SystemClock)).expect("the ledger opens");
+    let ledger =
+        SqliteLedger::open_file(folder.join("ledger.crmkit"), Arc::new(SystemClock)).expect("the ledger opens");
     let binding = Binding {
         migration: "migrate".into(),
         tenant: "default".to_owned(),
@@ -197,5 +216,9 @@ async fn every_lost_create_is_accounted_for(simulator: &PipedriveSimulator, befo
     let report = std::fs::read(folder.join("reports/run.json")).expect("the report is there");
     let report: RunReport = serde_json::from_slice(&report).expect("a run report");
     let uncertain = report.uncertain.adopted + report.uncertain.resent + report.uncertain.held;
-    assert!(uncertain as usize >= lost.len(), "{uncertain} uncertain creates are reported, {} answers were lost", lost.len());
+    assert!(
+        uncertain as usize >= lost.len(),
+        "{uncertain} uncertain creates are reported, {} answers were lost",
+        lost.len()
+    );
 }

@@ -1,7 +1,8 @@
 //! The in-process runner: a loop over `next_action` and `execute_unit` that any job queue can replace.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{FutureExt, StreamExt, channel::mpsc, future::Either, stream::FuturesUnordered};
 
 use crate::{
@@ -40,15 +41,20 @@ pub async fn run_pass(core: &Core, pass: u32) -> Result<Action> {
     let mut opened = core.events.listen();
     let mut under_way = FuturesUnordered::new();
     let mut keys: HashSet<UnitKey> = HashSet::new();
+    let mut busy: HashMap<UnitKey, DateTime<Utc>> = HashMap::new();
     let mut failed: Option<Error> = None;
     loop {
         let state = load_state(core, pass).await?;
         let action = next_action(&state);
+        busy.retain(|_, until| *until > state.now);
         let room = core.settings.pages_in_flight.saturating_sub(keys.len());
         let fresh: Vec<UnitKey> = match &action {
-            Action::Run { units } if failed.is_none() => {
-                units.iter().filter(|unit| !keys.contains(*unit)).take(room).cloned().collect()
-            }
+            Action::Run { units } if failed.is_none() => units
+                .iter()
+                .filter(|unit| !keys.contains(*unit) && !busy.contains_key(*unit))
+                .take(room)
+                .cloned()
+                .collect(),
             _ => Vec::new(),
         };
         for unit in fresh {
@@ -61,7 +67,12 @@ pub async fn run_pass(core: &Core, pass: u32) -> Result<Action> {
             }
             match action {
                 Action::SleepUntil { until } => core.clock.sleep_until(until).await,
-                Action::Run { .. } => {}
+                // Somebody else works on all that is left.
+                Action::Run { .. } => {
+                    if let Some(until) = busy.values().min() {
+                        core.clock.sleep_until((*until).min(state.now + LOOK_AGAIN)).await;
+                    }
+                }
                 settled => return Ok(settled),
             }
             continue;
@@ -79,7 +90,9 @@ pub async fn run_pass(core: &Core, pass: u32) -> Result<Action> {
         };
         keys.remove(&unit);
         match result {
-            Ok(Outcome::Busy { until }) if under_way.is_empty() => core.clock.sleep_until(until).await,
+            Ok(Outcome::Busy { until }) => {
+                busy.insert(unit, until);
+            }
             Ok(_) => {}
             Err(error) => {
                 failed.get_or_insert(error);
@@ -87,6 +100,9 @@ pub async fn run_pass(core: &Core, pass: u32) -> Result<Action> {
         }
     }
 }
+
+/// How long the runner leaves others alone with their units before it looks again.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
 async fn next_opened(events: &mut mpsc::UnboundedReceiver<Event>) {
     while let Some(event) = events.next().await {

@@ -76,6 +76,8 @@ pub(super) async fn send(
                 }
                 Retry::Verify => {
                     uncertain += 1;
+                    // It has left by now: nobody has to wait for the rest of its window.
+                    sent.changes.push(work.intend(now, core.clock.now().min(send_before)));
                     sent.wait(core.clock.now() + core.settings.settle_after);
                 }
                 Retry::Never if stops_the_run(error.kind()) => {

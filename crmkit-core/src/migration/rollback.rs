@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Change, Digest, Error, PreparedItem, Result, RowState, Select,
     engine::{Action, Kept, PassKind, Phase, Task, kept_kind, pass_key},
-    migration::{Approval, Migration, Observed, PLAN_GATE, SAMPLE_GATE, rollback_gate},
+    migration::{Approval, Migration, Observed, PLAN_GATE, SAMPLE_GATE, UncertainCount, rollback_gate},
 };
 
 /// What a rollback would do.
@@ -46,6 +46,8 @@ pub struct RollbackReport {
     pub kept_items: Vec<String>,
     /// Fields that could not get their earlier value back.
     pub unrestored: Vec<String>,
+    /// How creates whose answer was lost were resolved: a rollback makes none.
+    pub uncertain: UncertainCount,
     /// What differs from run to run.
     pub observed: Observed,
 }
@@ -105,7 +107,7 @@ impl Migration {
             restore: sum("restore"),
             kept,
             retire,
-            observed: Observed::of(&record),
+            observed: self.observed(Some(&record)).await?,
         })
     }
 
@@ -141,7 +143,8 @@ impl Migration {
                 .into_iter()
                 .map(|(key, reason)| format!("{key}: {reason}"))
                 .collect(),
-            observed: Observed::of(&record),
+            uncertain: UncertainCount::default(),
+            observed: self.observed(Some(&record)).await?,
         })
     }
 
