@@ -183,6 +183,22 @@ impl Migration {
         self.core.events.listen()
     }
 
+    /// Reads the whole source once and describes both sides. Writes nothing but the ledger's binding.
+    pub async fn audit(&self, options: &AuditOptions) -> Result<Audit> {
+        self.open().await?;
+        audit(&*self.core.source, &*self.core.destination, options).await
+    }
+
+    /// Proposes a plan from an audit: deterministic, with open questions for a person.
+    pub fn propose(&self, audit: &Audit) -> Plan {
+        propose(audit, &self.core.transforms)
+    }
+
+    /// Reviews a plan against an audit: problems, what would be made, what would be held. Pure.
+    pub fn review(&self, plan: &Plan, audit: &Audit) -> Review {
+        review(plan, audit, &self.core.transforms)
+    }
+
     /// Every problem of a plan against this source and destination.
     pub async fn check(&self, plan: &Plan) -> Result<Vec<Problem>> {
         let source = self.core.source.describe().await?;
