@@ -14,7 +14,7 @@
 //! use crmkit_core::testing::{ManualClock, MockDestination, MockSource};
 //! use crmkit_core::{
 //!     AuditOptions, Clock, FieldConcept, FieldSchema, FieldType, MemoryLedger, Migration, ObjectConcept, ObjectSchema,
-//!     Record, RecordRef, Transforms, Value, audit, propose, review,
+//!     Record, RecordRef, Value,
 //! };
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -34,24 +34,22 @@
 //!     .with_object(users, [Record::new(ann).with("email", Value::text("ann@crm.example"))])
 //!     .with_object(companies, [acme]);
 //! let crm = MockDestination::crm(clock.clone());
-//! let (source, destination) = (Arc::new(source), Arc::new(crm.clone()));
-//!
-//! // Look, and decide. Nothing is written before the plan is approved.
-//! let transforms = Transforms::standard();
-//! let found = audit(&*source, &*destination, &AuditOptions::default()).await?;
-//! let mut plan = propose(&found, &transforms);
-//! for question in plan.questions.clone() {
-//!     plan.answer(&question.id, "yes").expect("the question is the plan's own");
-//! }
-//! assert!(!review(&plan, &found, &transforms).blocked());
-//!
-//! // Each step that writes cites the approval that admits it.
 //! let migration = Migration::builder("acme")
-//!     .source(source)
-//!     .destination(destination)
+//!     .source(Arc::new(source))
+//!     .destination(Arc::new(crm.clone()))
 //!     .ledger(Arc::new(MemoryLedger::new(clock.clone())))
 //!     .clock(clock)
 //!     .build()?;
+//!
+//! // Look, and decide. Nothing is written to the destination before the plan is approved.
+//! let found = migration.audit(&AuditOptions::default()).await?;
+//! let mut plan = migration.propose(&found);
+//! for question in plan.questions.clone() {
+//!     plan.answer(&question.id, "yes").expect("the question is the plan's own");
+//! }
+//! assert!(!migration.review(&plan, &found).blocked());
+//!
+//! // Each step that writes cites the approval that admits it.
 //! let approval = migration.approve_plan(&plan, "ann").await?;
 //! migration.prepare(&approval).await?;
 //! let sample = migration.sample(&approval).await?;
