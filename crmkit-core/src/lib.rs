@@ -134,9 +134,9 @@ mod value;
 
 pub use ability::{Abilities, Recovery, Removal};
 pub use budget::{AccountBudget, AccountKey, CostClass, LimitSignal, RateBudget, Scope, Window};
-pub use clock::Clock;
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
+pub use clock::{Clock, Hold};
 pub use coerce::{can_coerce, coerce, label_options};
 pub use compare::{same_value, visible_text};
 pub use concept::{FieldConcept, ObjectConcept};

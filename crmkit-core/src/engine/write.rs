@@ -137,6 +137,7 @@ impl Desk<'_> {
         }
         let matches = Matches::load(
             self.core,
+            self.unit.key.pass,
             self.mapping,
             payloads.iter().filter(|payload| payload.row.destination.is_none()).map(|payload| &payload.fields),
         )

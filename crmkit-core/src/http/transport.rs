@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
 
 use super::{Answer, Dialect, Request, Verdict, failure};
-use crate::{AccountKey, Clock, Credentials, Digest, Error, LimitSignal, RateBudget, Result};
+use crate::{AccountKey, Clock, Credentials, Digest, Error, Hold, LimitSignal, RateBudget, Result};
 
 /// Sends requests for a connector. Clones share client, pause and account.
 ///
@@ -107,10 +107,11 @@ impl Transport {
         let mut renewed = false;
         for attempt in 1.. {
             let account = inner.account(&token);
-            inner.wait_for_slot(&request, &account, deadline).await?;
+            let hold = inner.wait_for_slot(&request, &account, deadline).await?;
             let span =
                 tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
             let answer = inner.exchange(&request, &token).instrument(span).await?;
+            drop(hold);
             for signal in inner.dialect.signals(&answer) {
                 inner.budget.report(&account, &request.class, &signal).await;
             }
@@ -146,19 +147,21 @@ impl Inner {
         AccountKey::of(&self.company.read().unwrap_or_else(PoisonError::into_inner), &digest[..16])
     }
 
-    /// Waits until the budget and every pause let the request leave, and gives up where that is after its deadline.
-    async fn wait_for_slot(&self, request: &Request, account: &AccountKey, deadline: DateTime<Utc>) -> Result<()> {
+    /// Waits until the budget and every pause let the request leave, and gives up where that is after its deadline. The slot is
+    /// for now: time is held until the request is answered.
+    async fn wait_for_slot(&self, request: &Request, account: &AccountKey, deadline: DateTime<Utc>) -> Result<Hold> {
         loop {
             let Ok(patience) = (deadline - self.clock.now()).to_std() else { return Err(failure::too_late(request)) };
             let wait = self.budget.reserve(account, &request.class, request.cost, patience).await?;
             if !wait.is_zero() {
                 self.clock.sleep_until(self.clock.now() + delta(wait)).await;
             }
+            let hold = self.clock.hold();
             let now = self.clock.now();
             let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until > now);
             // Somebody was throttled while this request waited: its place is void, it asks for another.
             if !paused {
-                return if now > deadline { Err(failure::too_late(request)) } else { Ok(()) };
+                return if now > deadline { Err(failure::too_late(request)) } else { Ok(hold) };
             }
         }
     }

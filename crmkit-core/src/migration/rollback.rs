@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Digest, Error, PreparedItem, Result, RowState, Select,
-    engine::{Action, Kept, PassKind, Phase, Task, kept_kind, pass_key},
+    Change, Digest, Error, PreparedItem, RecordRef, Result, RowState, Select,
+    engine::{Action, Kept, PassKind, Phase, Task, keep, kept_kind, pass_key},
     migration::{Approval, Migration, Observed, PLAN_GATE, SAMPLE_GATE, UncertainCount, rollback_gate},
 };
 
@@ -61,6 +61,13 @@ impl Migration {
     /// Approves a rollback as previewed.
     pub async fn approve_rollback(&self, preview: &RollbackPreview, actor: &str) -> Result<Approval> {
         self.open().await?;
+        let kept: Option<RollbackPreview> = self.facts().get("document", &preview_key(preview.observed.pass)).await?;
+        if kept.as_ref() != Some(preview) {
+            return Err(Error::state(
+                "approve.rollback",
+                "the ledger holds another preview; look at that one and approve it",
+            ));
+        }
         let fingerprint = Digest::of_document(&(preview.remove, preview.restore, &preview.kept, &preview.retire));
         self.approve(&rollback_gate(preview.observed.pass), fingerprint, actor, Vec::new()).await
     }
@@ -99,7 +106,7 @@ impl Migration {
             Some(_) => Vec::new(),
         };
         let record = self.pass(pass).await?;
-        Ok(RollbackPreview {
+        let preview = RollbackPreview {
             format: "crmkit.rollback-preview".to_owned(),
             version: 1,
             // Records that stay only because another refers to them were counted before that was known.
@@ -108,7 +115,9 @@ impl Migration {
             kept,
             retire,
             observed: self.observed(Some(&record)).await?,
-        })
+        };
+        self.commit(vec![keep("document", preview_key(pass), &preview)]).await?;
+        Ok(preview)
     }
 
     pub(super) async fn undo(&self, of: Option<u32>, preview: u32, gate: String) -> Result<RollbackReport> {
@@ -126,7 +135,10 @@ impl Migration {
             let forget = |gate: &str| Change::Forget { kind: "approval".to_owned(), key: gate.to_owned() };
             let sample = Change::Forget { kind: "document".to_owned(), key: "sample".to_owned() };
             let snapshot = Change::Forget { kind: "document".to_owned(), key: "snapshot".to_owned() };
-            self.commit(vec![forget(PLAN_GATE), forget(SAMPLE_GATE), sample, snapshot]).await?;
+            let mut forgotten = vec![forget(PLAN_GATE), forget(SAMPLE_GATE), sample, snapshot];
+            let chosen = self.facts().all::<RecordRef>("sample").await?;
+            forgotten.extend(chosen.into_iter().map(|(key, _)| Change::Forget { kind: "sample".to_owned(), key }));
+            self.commit(forgotten).await?;
         }
         Ok(RollbackReport {
             format: "crmkit.rollback".to_owned(),
@@ -151,4 +163,9 @@ impl Migration {
     async fn kept(&self, preview: u32) -> Result<Vec<Kept>> {
         Ok(self.facts().all::<Kept>(&kept_kind(preview)).await?.into_iter().map(|(_, kept)| kept).collect())
     }
+}
+
+/// The key under which a preview is kept until it is approved.
+fn preview_key(pass: u32) -> String {
+    format!("rollback-preview/{}", pass_key(pass))
 }

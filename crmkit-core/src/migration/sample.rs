@@ -147,7 +147,8 @@ impl Migration {
             finished: None,
         };
         let cx = describe_pass(&self.core, record).await?;
-        let share = plan.sample.size.div_ceil(2 * plan.mappings.len().max(1)).max(1);
+        // Four fifths are chosen; what their links need makes up the rest.
+        let share = (plan.sample.size * 4 / 5).div_ceil(plan.mappings.len().max(1)).max(1);
         let mut chosen: HashSet<RecordRef> = HashSet::new();
         let mut needed: Vec<(MappingId, RecordRef)> = Vec::new();
         for mapping in &plan.mappings {

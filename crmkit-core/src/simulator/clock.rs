@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 
 use super::traffic::{InFlight, InFlightGuard};
-use crate::Clock;
+use crate::{Clock, Hold};
 
 /// Real time plus an offset.
 #[derive(Debug)]
@@ -182,6 +182,10 @@ impl Clock for JumpingClock {
     fn now(&self) -> DateTime<Utc> {
         let offset = self.0.lock().offset;
         self.0.time.now(offset)
+    }
+
+    fn hold(&self) -> Hold {
+        Hold::new(self.request_guard())
     }
 
     async fn sleep_until(&self, when: DateTime<Utc>) {
