@@ -135,7 +135,7 @@ impl CompiledPlan {
                 Ok(compiled) => {
                     mappings.insert(mapping.id.clone(), compiled);
                 }
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(*problem),
             }
         }
         if problems.is_empty() { Ok(Self { settings, mappings }) } else { Err(problems) }
@@ -172,10 +172,10 @@ impl CompiledMapping {
         transforms: &Transforms,
         prepared: &Prepared,
         deferred: &IndexSet<String>,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, Box<Problem>> {
         let problem = |code: &str, message: String| {
-            Problem::new(Severity::Block, code, message, "check the plan against the account")
-                .at(format!("/mappings/{}", mapping.id))
+            let remedy = "check the plan against the account";
+            Box::new(Problem::new(Severity::Block, code, message, remedy).at(format!("/mappings/{}", mapping.id)))
         };
         let schema = destination
             .schema
