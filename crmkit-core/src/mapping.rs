@@ -156,10 +156,18 @@ impl CompiledPlan {
         mapping.draft(record, &self.settings)
     }
 
-    /// The source record that stands for `to`, after reviewed merges.
+    /// The source record that stands for `to`, after reviewed merges: a survivor may itself have been merged.
     pub fn survivor(&self, mapping: &MappingId, to: &RecordRef) -> RecordRef {
-        let stands = self.mappings.get(mapping).and_then(|mapping| mapping.merge.get(&to.id));
-        stands.map_or_else(|| to.clone(), |id| RecordRef { object: to.object.clone(), id: id.clone() })
+        let Some(mapping) = self.mappings.get(mapping) else { return to.clone() };
+        let mut id = &to.id;
+        // As many steps as there are merges: a checked plan has no circle, and an unchecked one must not hang.
+        for _ in &mapping.merge {
+            match mapping.merge.get(id) {
+                Some(survivor) => id = survivor,
+                None => break,
+            }
+        }
+        RecordRef { object: to.object.clone(), id: id.clone() }
     }
 }
 
