@@ -340,7 +340,7 @@ impl Desk<'_> {
         let destination = |update: &Update| update.row.destination.clone().expect("an update has a destination");
         let ids: Vec<_> = updates.iter().map(|update| destination(update).id).collect();
         let stored = reader.fetch(&self.mapping.to, &ids).await?;
-        let claims = claims(self.core, updates.iter().map(destination).collect()).await?;
+        let mut claims = claims(self.core, updates.iter().map(destination).collect()).await?;
         for (update, stored) in updates.into_iter().zip(stored) {
             let to = destination(&update);
             let Some(stored) = stored.filter(|stored| !stored.trashed) else {
@@ -355,6 +355,8 @@ impl Desk<'_> {
                 self.settle(row, "match");
                 continue;
             }
+            // The next record of this page that matches it comes second.
+            claims.entry(to).or_default().push(update.row.key.clone());
             let sealed = seal(&stored, &self.mapping.abilities.volatile);
             if update.known_seal && update.row.seal.is_some_and(|seal| seal != sealed) {
                 let row =

@@ -410,7 +410,7 @@ pub trait IdLedger: Debug + Send + Sync + 'static {
     /// Leases a unit and raises its epoch. The same owner may lease again at any time.
     async fn lease(&self, unit: &UnitKey, owner: &str, ttl: Duration) -> Result<Lease>;
 
-    /// Prolongs a lease; the epoch stays. Gives the lease with its new end.
+    /// Prolongs a lease; the epoch stays. Gives the lease with its new end. For no time at all, it gives the lease back.
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Lease>;
 
     /// Applies all changes or none.

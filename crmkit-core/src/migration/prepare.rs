@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::UnitKey;
 use crate::{
     AuditEntry, Change, Destination, Error, ExistingItem, ItemKind, Plan, Prepared, PreparedItem, Recovery, Result,
     Retry, SchemaItem, Uncertain,
@@ -56,7 +55,7 @@ impl Migration {
         self.admit(approval, PLAN_GATE).await?;
         let plan = self.frozen_plan().await?;
         let core = &*self.core;
-        let mut lease = LeaseGuard::take(core, &UnitKey::control(&core.migration)).await?;
+        let mut lease = LeaseGuard::control(core).await?;
         let mut destination = core.destination.describe().await?;
         if self.facts().get::<Vec<ExistingItem>>("document", "snapshot").await?.is_none() {
             lease.commit(&[keep("document", "snapshot", &destination.items)]).await?;
@@ -65,6 +64,7 @@ impl Migration {
         for wanted in wanted(&plan, &destination) {
             self.ensure(wanted, &mut lease, &mut destination).await?;
         }
+        lease.release().await;
         let mut prepared = self.prepared().await?;
         prepared.0.sort_by(|a, _, b, _| {
             let place = |key: &String| order.iter().position(|known| known == key);
