@@ -196,7 +196,7 @@ async fn waiting(flow: &Flow, mapping: &str) -> HashMap<(String, String), String
 }
 
 /// The generator's code for a reason in words.
-fn class(reason: &str) -> &'static str {
+pub(crate) fn class(reason: &str) -> &'static str {
     let classes = [
         ("has no value", "missing_name"),
         ("is no active member", "owner_unknown"),

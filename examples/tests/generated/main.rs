@@ -6,8 +6,10 @@ mod arrival;
 mod fate;
 mod flow;
 
+use std::collections::BTreeMap;
+
 use crmkit_core::{
-    Plan, RunReport,
+    Plan, Review, RunReport,
     simulator::{BodyPredicate, Effect, Fault},
     testing::generate::{AllegoryExport, ExpectedRecord},
 };
@@ -49,6 +51,7 @@ async fn there_and_back(flow: Flow, settle: impl FnOnce(&mut Plan)) {
     let review = flow.migration.review(&plan, &audit);
     assert!(!review.blocked(), "{:#?}", review.problems);
     assert_eq!(review.left_behind.iter().collect::<Vec<_>>(), [(&"tasks".into(), &tasks)]);
+    check_review(&flow, &review);
 
     let approval = flow.migration.approve_plan(&plan, "tester").await.expect("approved");
     flow.migration.prepare(&approval).await.expect("prepared");
@@ -66,6 +69,7 @@ async fn there_and_back(flow: Flow, settle: impl FnOnce(&mut Plan)) {
     assert_eq!(flow.simulator.verify(), Vec::<String>::new());
     arrival::check(&flow, &fates).await;
     check_counts(&flow, &fates, &report);
+    check_reasons(&fates, &report);
     let lost = flow.lost_creates(sent);
     let found = report.uncertain;
     assert!(lost > 0);
@@ -89,6 +93,41 @@ async fn there_and_back(flow: Flow, settle: impl FnOnce(&mut Plan)) {
     let back = flow.migration.rollback(&approval).await.expect("rolled back");
     assert!(back.clean && back.kept.is_empty() && back.kept_items.is_empty(), "{back:#?}");
     assert_eq!(flow.account().snapshot(), before, "everything is as it was");
+}
+
+/// The reasons that the report tells are those of the generator, each once, with as many records.
+fn check_reasons(fates: &Fates<'_>, report: &RunReport) {
+    for object in &report.objects {
+        let of_object = report.held.iter().filter(|held| held.mapping == object.mapping.as_str());
+        let (mut told, mut meant) = (BTreeMap::<&str, u64>::new(), BTreeMap::<&str, u64>::new());
+        for held in of_object.filter(|held| held.part.as_str().is_empty()) {
+            assert!(
+                !held.reason.contains(".csv"),
+                "records with the same trouble wait for one reason: {}",
+                held.reason
+            );
+            *told.entry(arrival::class(&held.reason)).or_default() += held.records;
+        }
+        fates.held(&object.mapping).into_values().for_each(|reason| *meant.entry(reason).or_default() += 1);
+        assert_eq!(told, meant, "{}", object.mapping);
+    }
+}
+
+/// The review knows before the first write what will wait by itself; what waits for others it does not count.
+fn check_review(flow: &Flow, review: &Review) {
+    for object in &review.expected {
+        let troubled = |wanted: &str| {
+            let records = flow.expected.records.iter().filter(|record| record.key.object == object.mapping.as_str());
+            records.filter(|record| record.troubles.iter().any(|trouble| trouble.code() == wanted)).count() as u64
+        };
+        let held = |reason: &str| object.held.get(reason).copied().unwrap_or_default();
+        assert_eq!(object.records, flow.expected.objects[object.mapping.as_str()].records);
+        assert_eq!(held("no owner"), troubled("no_owner"), "{object:?}");
+        assert_eq!(held("owner without a member"), troubled("owner_unknown"), "{object:?}");
+        assert_eq!(held("no value for name") + held("no value for title"), troubled("missing_name"), "{object:?}");
+        assert_eq!(held("a value fits several records or none"), troubled("doubt"), "{object:?}");
+        assert_eq!(held("above itself by its parents"), troubled("cycle"), "{object:?}");
+    }
 }
 
 /// Persons whose create never reaches the account.
