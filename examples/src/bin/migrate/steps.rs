@@ -4,9 +4,10 @@ use std::{
     fmt, fs,
     io::{self, BufRead, IsTerminal, Write},
     path::Path,
+    slice,
 };
 
-use crmkit_core::{Approval, Audit, AuditOptions, Error, Migration, Plan, Reconciliation, RunReport};
+use crmkit_core::{Approval, Audit, AuditOptions, Error, Migration, Plan, Reconciliation, Review, RunReport, Severity};
 
 use crate::{
     connect::{bundled, connect},
@@ -143,15 +144,34 @@ impl Steps<'_> {
             self.documents.text("plan.toml", &plan.to_toml())?;
         }
         if review.blocked() {
-            for problem in review.problems.iter().filter(|problem| problem.severity == crmkit_core::Severity::Block) {
-                eprintln!("{problem}");
-            }
+            let told = self.blocking(&review);
             return match &self.options.plan {
-                Some(plan) => Err(Failure(format!("{}: the plan cannot be approved as it is", plan.display()))),
-                None => Ok(Ending::Open),
+                Some(_) => Err(Failure(told)),
+                None => {
+                    eprintln!("{told}");
+                    Ok(Ending::Open)
+                }
             };
         }
         Ok(Ending::Clean)
+    }
+
+    /// What blocks the plan, each problem with its line in the plan's file.
+    fn blocking(&self, review: &Review) -> String {
+        let path = match &self.options.plan {
+            Some(given) => given.clone(),
+            None if self.options.export.is_none() => bundled().join("plan.toml"),
+            None => self.documents.path("plan.toml"),
+        };
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let blocking = review.problems.iter().filter(|problem| problem.severity == Severity::Block);
+        let told = blocking.cloned().map(|mut problem| {
+            if !problem.pointer.is_empty() {
+                Plan::locate(slice::from_mut(&mut problem), &text, &path.display().to_string());
+            }
+            problem.to_string()
+        });
+        told.collect::<Vec<_>>().join("\n")
     }
 
     /// The plan's approval: the one there is, or a new one.
