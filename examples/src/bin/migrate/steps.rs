@@ -174,12 +174,20 @@ impl Steps<'_> {
         told.collect::<Vec<_>>().join("\n")
     }
 
+    /// Refuses a plan on the command line that is not the approved one.
+    async fn same_plan(&self) -> Result<(), Failure> {
+        match &self.given {
+            Some(given) if self.migration.approval("plan").await?.is_some() => {
+                Ok(self.migration.ensure_frozen(given).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The plan's approval: the one there is, or a new one.
     async fn plan_approval(&self) -> Result<Approval, Failure> {
+        self.same_plan().await?;
         if let Some(approval) = self.migration.approval("plan").await? {
-            if let Some(given) = &self.given {
-                self.migration.ensure_frozen(given).await?;
-            }
             return Ok(approval);
         }
         let audit = self.audit().await?;
@@ -197,10 +205,10 @@ impl Steps<'_> {
 
     /// The sample and its approval; none where it shows something that nobody should approve unseen.
     async fn sample(&self) -> Result<Option<Approval>, Failure> {
+        let approval = self.plan_approval().await?;
         if let Some(approval) = self.migration.approval("sample").await? {
             return Ok(Some(approval));
         }
-        let approval = self.plan_approval().await?;
         let sample = shown(self.migration, "sample", self.migration.sample(&approval)).await?;
         self.documents.json("sample", &sample)?;
         self.documents.text("sample.md", &sample.to_markdown())?;
@@ -219,9 +227,7 @@ impl Steps<'_> {
     }
 
     async fn run(&self) -> Result<RunReport, Failure> {
-        if let Some(given) = &self.given {
-            self.migration.ensure_frozen(given).await?;
-        }
+        self.same_plan().await?;
         let approval = self.migration.approval("sample").await?.ok_or_else(|| {
             Failure("the sample is not approved; do the steps before first, or all with `--step all`".to_owned())
         })?;
@@ -237,6 +243,7 @@ impl Steps<'_> {
     }
 
     async fn reconcile(&self) -> Result<Ending, Failure> {
+        self.same_plan().await?;
         let reconciliation: Reconciliation = shown(self.migration, "reconcile", self.migration.reconcile()).await?;
         self.documents.json("reconciliation", &reconciliation)?;
         self.documents.text("reconciliation.md", &reconciliation.to_markdown())?;
