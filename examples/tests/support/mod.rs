@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(clippy::unwrap_used, reason = "test support")]
 
+pub(crate) mod tool;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
