@@ -76,11 +76,18 @@ async fn compare(count: u64, rounds: usize) -> Result<(), Failure> {
     }
     let ratio = median(engines.iter().zip(&plains).map(|(engine, plain)| engine.rate() / plain.rate()));
     let whole = median(engines.iter().map(|engine| engine.cpu_per_record()));
-    let own = median(engines.iter().zip(&plains).map(|(engine, plain)| engine.cpu_per_record() - plain.cpu_per_record()));
+    let own =
+        median(engines.iter().zip(&plains).map(|(engine, plain)| engine.cpu_per_record() - plain.cpu_per_record()));
     println!("records per second, engine over plain loop: {ratio:.2} (bar: at least {RATE_BAR})");
-    println!("CPU per record of the engine's process:     {whole:.3} ms, {:.2} of the bar of {CPU_BAR}", whole / CPU_BAR);
+    println!(
+        "CPU per record of the engine's process:     {whole:.3} ms, {:.2} of the bar of {CPU_BAR}",
+        whole / CPU_BAR
+    );
     println!("the same beyond that of the plain loop:     {own:.3} ms, {:.2} of the bar of {CPU_BAR}", own / CPU_BAR);
-    println!("peak memory of the engine's process:        {} KiB", median(engines.iter().map(|engine| engine.peak as f64)));
+    println!(
+        "peak memory of the engine's process:        {} KiB",
+        median(engines.iter().map(|engine| engine.peak as f64))
+    );
     Ok(())
 }
 
@@ -105,10 +112,8 @@ async fn rehearse(folder: &Path, count: u64) -> Result<(), Failure> {
     fs::copy(&ledger, &run)?;
     engine_on(&server.url, &server.token, &run, count).await?;
     let sent = server.creates().await?.split_off(before);
-    let bodies: Vec<Body> = sent
-        .into_iter()
-        .map(|request| Body { path: request.path, body: request.body.unwrap_or_default() })
-        .collect();
+    let bodies: Vec<Body> =
+        sent.into_iter().map(|request| Body { path: request.path, body: request.body.unwrap_or_default() }).collect();
     if bodies.len() as u64 != count {
         return Err(format!("{} requests for {count} records", bodies.len()).into());
     }

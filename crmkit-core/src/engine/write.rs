@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Change, CompiledMapping, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, OperationKind, Outcome, Overwrite,
-    PageRequest, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection, Stored,
-    Uncertain, UnitState, UnitStatus, Value,
+    Change, CompiledMapping, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, OperationKind, Outcome,
+    Overwrite, PageRequest, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection,
+    Stored, Uncertain, UnitState, UnitStatus, Value,
     compare::same_value,
     engine::{
         Core, LeaseGuard,
