@@ -17,17 +17,17 @@ pub(super) struct Work {
     pub(super) object: ObjectName,
     /// Create or update.
     pub(super) kind: OperationKind,
-    /// The values to send.
+    /// The values to send; taken when they are.
     pub(super) fields: Fields,
     /// Digest of the whole payload, also where only part of it is sent.
     pub(super) hash: Digest,
-    /// Marker or witness.
+    /// Marker or witness; taken into the intent.
     pub(super) probe: Fields,
 }
 
 impl Work {
     /// The row with the intent to make this write.
-    pub(super) fn intend(&self, now: DateTime<Utc>, send_before: DateTime<Utc>) -> Change {
+    pub(super) fn intend(&mut self, now: DateTime<Utc>, send_before: DateTime<Utc>) -> Change {
         let operation = match &self.kind {
             OperationKind::Create => IntendedOperation::Create,
             OperationKind::Update { id, .. } => IntendedOperation::Update { id: id.clone() },
@@ -37,7 +37,7 @@ impl Work {
             operation,
             object: self.object.clone(),
             hash: self.hash,
-            probe: self.probe.clone(),
+            probe: std::mem::take(&mut self.probe),
             sent_after: now,
             send_before,
         });

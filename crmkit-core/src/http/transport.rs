@@ -44,6 +44,8 @@ struct Inner {
     patience: Duration,
     body_limit: usize,
     company: RwLock<String>,
+    /// The token of the last request and the account it stands for.
+    account: Mutex<Option<(SecretString, AccountKey)>>,
     paused: Mutex<Option<DateTime<Utc>>>,
 }
 
@@ -69,7 +71,7 @@ impl Transport {
         body_limit: usize,
     ) -> Self {
         let company = RwLock::new(base.host_str().unwrap_or_default().to_owned());
-        let paused = Mutex::default();
+        let (account, paused) = (Mutex::default(), Mutex::default());
         Self(Arc::new(Inner {
             client,
             base,
@@ -80,6 +82,7 @@ impl Transport {
             patience,
             body_limit,
             company,
+            account,
             paused,
         }))
     }
@@ -92,6 +95,7 @@ impl Transport {
     /// Names the company whose windows all tokens share, once it is known; until then it is the host.
     pub fn bind(&self, company: &str) {
         *self.0.company.write().unwrap_or_else(PoisonError::into_inner) = company.to_owned();
+        *self.0.account.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Sends a request and gives the answer that the dialect calls done.
@@ -143,8 +147,14 @@ impl Transport {
 
 impl Inner {
     fn account(&self, token: &SecretString) -> AccountKey {
+        let mut last = self.account.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, account)) = last.as_ref().filter(|(known, _)| known.expose_secret() == token.expose_secret()) {
+            return account.clone();
+        }
         let digest = Digest::of(token.expose_secret().as_bytes()).to_string();
-        AccountKey::of(&self.company.read().unwrap_or_else(PoisonError::into_inner), &digest[..16])
+        let account = AccountKey::of(&self.company.read().unwrap_or_else(PoisonError::into_inner), &digest[..16]);
+        *last = Some((token.clone(), account.clone()));
+        account
     }
 
     /// Waits until the budget and every pause let the request leave, and gives up where that is after its deadline. The slot is
