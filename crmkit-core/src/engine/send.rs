@@ -34,7 +34,7 @@ pub(super) async fn send(
     cx: &PassContext,
     unit: &UnitKey,
     lease: &mut LeaseGuard<'_>,
-    mut work: Vec<Work>,
+    work: Vec<Work>,
     prior: Vec<PriorValues>,
 ) -> Result<Sent> {
     let mut sent = Sent::default();
@@ -44,7 +44,7 @@ pub(super) async fn send(
     let send_before = lease.send_before().await?;
     let now = core.clock.now();
     let mut intents: Vec<Change> = prior.into_iter().map(Change::Prior).collect();
-    intents.extend(work.iter_mut().map(|work| work.intend(now, send_before)));
+    intents.extend(work.iter().map(|work| work.intend(now, send_before)));
     lease.commit(&intents).await?;
 
     let answers = perform(core, cx, work, send_before).await;

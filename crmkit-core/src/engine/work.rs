@@ -27,7 +27,7 @@ pub(super) struct Work {
 
 impl Work {
     /// The row with the intent to make this write.
-    pub(super) fn intend(&mut self, now: DateTime<Utc>, send_before: DateTime<Utc>) -> Change {
+    pub(super) fn intend(&self, now: DateTime<Utc>, send_before: DateTime<Utc>) -> Change {
         let operation = match &self.kind {
             OperationKind::Create => IntendedOperation::Create,
             OperationKind::Update { id, .. } => IntendedOperation::Update { id: id.clone() },
@@ -37,7 +37,7 @@ impl Work {
             operation,
             object: self.object.clone(),
             hash: self.hash,
-            probe: std::mem::take(&mut self.probe),
+            probe: self.probe.clone(),
             sent_after: now,
             send_before,
         });
