@@ -19,6 +19,16 @@ pub(crate) enum Books {
     OnDisk,
 }
 
+/// What a flow is like.
+pub(crate) struct Given {
+    pub(crate) export: AllegoryExport,
+    pub(crate) books: Books,
+    /// The account loses the answer of every write of this number.
+    pub(crate) drop_every: u64,
+    /// Rows that the engine reads at once.
+    pub(crate) page_size: usize,
+}
+
 /// A migration and both its ends.
 pub(crate) struct Flow {
     pub(crate) expected: Expected,
@@ -39,8 +49,9 @@ const WHOLE_BODY: usize = 10_000;
 const FIRST_MEMBER: usize = 100;
 
 impl Flow {
-    /// Writes the export and starts an account that loses the answer of every n-th write.
-    pub(crate) async fn start(export: &AllegoryExport, books: Books, drop_every: u64) -> Self {
+    /// Writes the export and starts an account.
+    pub(crate) async fn start(given: Given) -> Self {
+        let Given { export, books, drop_every, page_size } = given;
         let folder = tempfile::tempdir().expect("a folder");
         let files = folder.path().join("export");
         let expected = export.write(&files).expect("the export is written");
@@ -75,6 +86,7 @@ impl Flow {
             .destination(Arc::new(Pipedrive::builder(config, clock.clone()).build().expect("the connector builds")))
             .ledger(ledger.clone())
             .clock(clock)
+            .settings(|settings| settings.page_size = page_size)
             .build()
             .expect("complete");
         Self { expected, simulator, ledger, migration, _folder: folder }

@@ -13,9 +13,8 @@ use crmkit_core::{
     simulator::{BodyPredicate, Effect, Fault},
     testing::generate::{AllegoryExport, ExpectedRecord},
 };
-use flow::{Books, Flow};
-
-use crate::fate::Fates;
+use fate::Fates;
+use flow::{Books, Flow, Given};
 
 fn export(seed: u64) -> AllegoryExport {
     AllegoryExport::new(seed).users(12).companies(150).contacts(300).deals(200).notes(200).tasks(30)
@@ -23,22 +22,26 @@ fn export(seed: u64) -> AllegoryExport {
 
 #[tokio::test]
 async fn what_arrives_is_what_the_generator_says() {
-    there_and_back(Flow::start(&export(7).mess(0.1), Books::InMemory, 50).await, |plan| plan.stop_when = 1.0).await;
+    let given = Given { export: export(7).mess(0.1), books: Books::InMemory, drop_every: 50, page_size: 200 };
+    there_and_back(given, |plan| plan.stop_when = 1.0).await;
 }
 
 #[tokio::test]
 async fn what_arrives_is_the_same_with_a_ledger_on_disk() {
-    there_and_back(Flow::start(&export(7).mess(0.1), Books::OnDisk, 50).await, |plan| plan.stop_when = 1.0).await;
+    let given = Given { export: export(7).mess(0.1), books: Books::OnDisk, drop_every: 50, page_size: 200 };
+    there_and_back(given, |plan| plan.stop_when = 1.0).await;
 }
 
-/// Every gate blocks here, since a third of the records is messy and `stop_when` is what the proposal says.
+/// Many units at once, and every gate blocks, since a third of the records is messy and `stop_when` is what the proposal says.
 #[tokio::test]
-async fn more_mess_and_more_lost_answers_change_nothing() {
-    there_and_back(Flow::start(&export(8).mess(0.3), Books::InMemory, 17).await, |_| {}).await;
+async fn more_mess_more_lost_answers_and_smaller_pages_change_nothing() {
+    let given = Given { export: export(8).mess(0.3), books: Books::InMemory, drop_every: 17, page_size: 30 };
+    there_and_back(given, |_| {}).await;
 }
 
 /// Audit to rollback, with everything that the generator has a say in checked on the way.
-async fn there_and_back(flow: Flow, settle: impl FnOnce(&mut Plan)) {
+async fn there_and_back(given: Given, settle: impl FnOnce(&mut Plan)) {
+    let flow = Flow::start(given).await;
     let expected = &flow.expected;
     let fates = Fates::of(expected);
     let before = flow.account().snapshot();
@@ -135,13 +138,18 @@ const NEVER_APPLIED: u64 = 3;
 
 /// Faults beyond the lost answers: creates that are not applied, and lost answers to both of two notes that are the same.
 fn faults(fates: &Fates<'_>) -> Vec<Fault> {
-    let (first, _) = fates.twins().next().expect("every export has notes that are the same");
-    let content = BodyPredicate::Equals { pointer: "/content".to_owned(), value: arrival::content(first).into() };
+    let mut twins = fates.twins().map(|(note, _)| arrival::content(note));
+    // Quotes are sent in another spelling.
+    let content = twins.find(|content| !content.contains('"')).expect("every export has notes that are the same");
+    let content = BodyPredicate::Equals { pointer: "/content".to_owned(), value: content.into() };
     vec![
         Fault::on("POST", "/api/v2/persons", Effect::CloseBeforeApply).nth(20).times(NEVER_APPLIED),
         Fault::on("POST", "/api/v1/notes", Effect::CloseAfterApply).when(content).times(2),
     ]
 }
+
+/// Quarantined rows that a report shows.
+const SHOWN_REJECTS: u64 = 100;
 
 fn check_counts(flow: &Flow, fates: &Fates<'_>, report: &RunReport) {
     let mappings: Vec<&str> = report.objects.iter().map(|object| object.mapping.as_str()).collect();
@@ -172,7 +180,12 @@ fn check_counts(flow: &Flow, fates: &Fates<'_>, report: &RunReport) {
     let mut meant: Vec<_> =
         meant.map(|reject| (reject.object.to_string(), reject.line, reject.code.to_owned())).collect();
     assert_eq!(meant.len() as u64, quarantined);
-    told.sort();
-    meant.sort();
-    assert_eq!(told, meant);
+    if quarantined <= SHOWN_REJECTS {
+        told.sort();
+        meant.sort();
+        assert_eq!(told, meant);
+    } else {
+        assert_eq!(told.len() as u64, SHOWN_REJECTS);
+        assert!(told.iter().all(|reject| meant.contains(reject)));
+    }
 }
