@@ -162,13 +162,15 @@ impl Inner {
     async fn wait_for_slot(&self, request: &Request, account: &AccountKey, deadline: DateTime<Utc>) -> Result<Hold> {
         loop {
             let Ok(patience) = (deadline - self.clock.now()).to_std() else { return Err(failure::too_late(request)) };
+            let before = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
             let wait = self.budget.reserve(account, &request.class, request.cost, patience).await?;
             if !wait.is_zero() {
                 self.clock.sleep_until(self.clock.now() + delta(wait)).await;
             }
             let hold = self.clock.hold();
             let now = self.clock.now();
-            let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until > now);
+            let pause = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+            let paused = pause != before || pause.is_some_and(|until| until > now);
             // Somebody was throttled while this request waited: its place is void, it asks for another.
             if !paused {
                 return if now > deadline { Err(failure::too_late(request)) } else { Ok(hold) };

@@ -235,7 +235,7 @@ mod tests {
         for big_endian in [false, true] {
             let text = format!("{}{}", "ab", "😀é".repeat(CHUNK));
             let (file, survey) = survey(&utf16(&text, big_endian));
-            for offset in [0, 2, 8, text.len() / 2 & !7 | 2, text.len()] {
+            for offset in [0, 2, 8, ((text.len() / 2) & !7) | 2, text.len()] {
                 let offset = (offset..).find(|at| text.is_char_boundary(*at)).unwrap();
                 let mut rest = String::new();
                 survey.open(file.path(), offset as u64).unwrap().read_to_string(&mut rest).unwrap();
