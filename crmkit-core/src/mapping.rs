@@ -307,6 +307,8 @@ impl CompiledMapping {
         for line in &self.lines {
             if let Some(doubt) = record.doubts.iter().find(|doubt| line.from.contains(&doubt.field)) {
                 draft.hold.get_or_insert_with(|| format!("{}: {}", doubt.field, doubt.message));
+                let line = doubt.line.map(|line| format!(" line {line}")).unwrap_or_default();
+                draft.notes.push(format!("{}: in doubt at {}{line}", doubt.field, doubt.origin));
                 continue;
             }
             if let Err(reason) = line.fill(record, settings, &mut draft) {

@@ -129,8 +129,19 @@ async fn finish(
     kind: &str,
     answers: Vec<(Step, Result<Option<Stored>>)>,
 ) -> Result<Outcome> {
-    let facts = Facts(&*core.ledger);
+    let removed: Vec<RecordRef> = answers
+        .iter()
+        .filter(|(step, answer)| step.restore.is_none() && answer.is_ok())
+        .map(|(step, _)| step.destination.clone())
+        .collect();
     let mut changes = Vec::new();
+    // What we had only changed in a record goes with the record.
+    if !removed.is_empty() {
+        let rows = Facts(&*core.ledger).rows(&Select::ByDestination(removed)).await?;
+        for patch in rows.into_iter().filter(is_patch) {
+            changes.extend(settled(core, taken_back(patch), "remove"));
+        }
+    }
     let mut again: Option<DateTime<Utc>> = None;
     let mut records = 0;
     for (step, answer) in answers {
@@ -149,12 +160,6 @@ async fn finish(
                             .map_or(&[][..], |abilities| &abilities.volatile);
                         main.seal = Some(seal(&stored, volatile));
                         changes.push(Change::Settle(main));
-                    }
-                }
-                if step.restore.is_none() {
-                    let patches = facts.rows(&Select::ByDestination(vec![step.destination.clone()])).await?;
-                    for patch in patches.into_iter().filter(is_patch) {
-                        changes.extend(settled(core, taken_back(patch), operation));
                     }
                 }
                 changes.extend(settled(core, taken_back(step.row), operation));

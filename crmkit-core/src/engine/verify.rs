@@ -101,7 +101,7 @@ pub(super) async fn execute(
     let (mut verified, mut mismatched, mut missing) = (0, 0, lost.len() as u64);
     let kind = format!("mismatch/{}", pass_key(unit.key.pass));
     for record in lost {
-        changes.push(keep(&kind, format!("{}/{}/", mapping.id, record.id), &absent(mapping, &record, None)));
+        changes.push(keep(&kind, format!("{}/{record}/", mapping.id), &absent(mapping, &record, None)));
     }
     for (record, row, mut draft) in drafts {
         // Held with its reason, and counted there.
@@ -110,7 +110,7 @@ pub(super) async fn execute(
         let Some(stored) = stored.get(&destination.id).filter(|stored| !stored.trashed) else {
             missing += 1;
             let gone = absent(mapping, &record.key, Some(destination));
-            changes.push(keep(&kind, format!("{}/{}/", mapping.id, record.key.id), &gone));
+            changes.push(keep(&kind, format!("{}/{}/", mapping.id, record.key), &gone));
             continue;
         };
         let expected = expected(core, cx, mapping, &row, draft, &targets, &carried);
@@ -142,7 +142,7 @@ pub(super) async fn execute(
                 expected: Some(field.expected.clone()),
                 actual: field.actual.clone(),
             };
-            changes.push(keep(&kind, format!("{}/{}/{}", mapping.id, record.key.id, field.field), &mismatch));
+            changes.push(keep(&kind, format!("{}/{}/{}", mapping.id, record.key, field.field), &mismatch));
         }
         if matches!(cx.pass.kind, PassKind::Reconcile { of: Some(_) }) {
             let compared = ComparedRecord {
@@ -152,7 +152,7 @@ pub(super) async fn execute(
                 fields: compared,
             };
             let kind = format!("compared/{}", pass_key(unit.key.pass));
-            changes.push(keep(&kind, format!("{}/{}", mapping.id, record.key.id), &compared));
+            changes.push(keep(&kind, format!("{}/{}", mapping.id, record.key), &compared));
         }
     }
     for (name, count) in [("verified", verified), ("mismatched", mismatched), ("missing", missing)] {

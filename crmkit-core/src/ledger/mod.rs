@@ -330,6 +330,8 @@ pub enum Select {
     Prior(LedgerKey),
     /// Audit lines.
     Audit,
+    /// The last audit line: the head of the chain.
+    AuditHead,
     /// Row counts per mapping, part, state and uncertainty, of one pass or all.
     Counts {
         /// Last changed in this pass.

@@ -1,7 +1,7 @@
 //! Starting, driving and closing passes.
 
 use crate::{
-    Change, PhaseTask, Plan, Result, UnitKey, UnitState,
+    Change, Error, PhaseTask, Plan, Result, UnitKey, UnitState,
     engine::{ALL, Action, Event, GATE, LeaseGuard, PassKind, PassRecord, Phase, Task, keep, pass_key, run_pass},
     migration::Migration,
 };
@@ -78,6 +78,13 @@ impl Migration {
 
     /// The phases of a writing pass: what matching needs to know first, then the planner's.
     pub(super) async fn write_phases(&self, plan: &Plan) -> Result<Vec<Phase>> {
+        let source = self.core.source.describe().await?;
+        for mapping in &plan.mappings {
+            if source.schema.object(&mapping.from).is_some_and(|object| !object.repeatable) {
+                let message = "the source's pages cannot be read twice the same, which a crash-proof run needs";
+                return Err(Error::input("pass.start", message).with_context("object", &mapping.from));
+            }
+        }
         let matching: Vec<_> = plan
             .mappings
             .iter()

@@ -2,7 +2,10 @@
 
 mod audit;
 mod markdown;
+mod reconciliation;
 mod review;
+mod rollback;
+mod sample;
 
 use crate::{Problem, Severity};
 

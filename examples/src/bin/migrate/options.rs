@@ -1,0 +1,99 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Moves a CRM export into Pipedrive. Without arguments: the bundled export, into a simulator in this process.
+#[derive(Debug, Parser)]
+#[command(name = "migrate", version)]
+pub(crate) struct Options {
+    /// Where records come from.
+    #[arg(long, value_enum, default_value_t = From::Allegory)]
+    pub(crate) from: From,
+    /// The export folder; the bundled one where absent.
+    #[arg(long)]
+    pub(crate) export: Option<PathBuf>,
+    /// Where records go.
+    #[arg(long, value_enum, default_value_t = To::Pipedrive)]
+    pub(crate) to: To,
+    /// The destination's address; a simulator in this process where absent.
+    #[arg(long)]
+    pub(crate) destination_url: Option<String>,
+    /// The destination's API token.
+    #[arg(long, env = "CRMKIT_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// The destination's plan: lite, growth, premium or ultimate.
+    #[arg(long, default_value = "ultimate")]
+    pub(crate) tier: String,
+    /// The destination's paid seats.
+    #[arg(long, default_value_t = 35)]
+    pub(crate) seats: u32,
+    /// Whether the destination has limits.
+    #[arg(long, value_enum, default_value_t = Limits::On)]
+    pub(crate) limits: Limits,
+    /// The ledger's file: what was done is in it, and a second call goes on where the first was.
+    #[arg(long, default_value = "migration.crmkit")]
+    pub(crate) ledger: PathBuf,
+    /// The confirmed plan; the bundled one for the bundled export, the proposal otherwise.
+    #[arg(long)]
+    pub(crate) plan: Option<PathBuf>,
+    /// E-mail of the member who owns what an unmatched owner had.
+    #[arg(long)]
+    pub(crate) fallback_owner: Option<String>,
+    /// The folder for the documents.
+    #[arg(long, default_value = "migration-reports")]
+    pub(crate) reports: PathBuf,
+    /// The step to do.
+    #[arg(long, value_enum, default_value_t = Step::All)]
+    pub(crate) step: Step,
+    /// Approves what is to be approved. Never answers a question.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// A source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum From {
+    /// An export folder.
+    Allegory,
+}
+
+/// A destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum To {
+    /// Pipedrive.
+    Pipedrive,
+}
+
+/// Whether limits are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Limits {
+    /// They are.
+    On,
+    /// They are not.
+    Off,
+}
+
+/// A step of the migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// What is in the source.
+    Audit,
+    /// A plan to confirm.
+    Propose,
+    /// What the plan would do.
+    Review,
+    /// Pipelines, stages and fields.
+    Prepare,
+    /// A few hundred records, compared and taken back.
+    Sample,
+    /// Everything.
+    Run,
+    /// Everything read back.
+    Reconcile,
+    /// Everything taken back.
+    Rollback,
+    /// From audit to reconcile.
+    All,
+}

@@ -1,0 +1,311 @@
+//! The steps in order, each with its document, and the two approvals between them.
+
+use std::{
+    fmt, fs,
+    io::{self, BufRead, IsTerminal, Write},
+    path::Path,
+    slice,
+};
+
+use crmkit_core::{Approval, Audit, AuditOptions, Error, Migration, Plan, Reconciliation, Review, RunReport, Severity};
+
+use crate::{
+    connect::{bundled, connect},
+    documents::Documents,
+    options::{Options, Step},
+    progress::shown,
+};
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// As it should.
+    Clean,
+    /// Something is held, differs, or waits for an answer.
+    Open,
+}
+
+/// Why a call failed, in one message.
+#[derive(Debug)]
+pub(crate) struct Failure(String);
+
+impl Failure {
+    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+        Self(format!("{}: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self(message)
+    }
+}
+
+pub(crate) async fn run(options: &Options) -> Result<Ending, Failure> {
+    let given = options.plan.as_deref().map(read_plan).transpose()?;
+    let documents = Documents::in_folder(&options.reports)?;
+    let connected = connect(options).await?;
+    let migration = &connected.migration;
+    let steps = Steps { options, documents, migration, given };
+    match options.step {
+        Step::Audit => steps.audit().await.map(|_| Ending::Clean),
+        Step::Propose => steps.propose(&steps.audit().await?).map(|_| Ending::Clean),
+        Step::Review => steps.review().await,
+        Step::Prepare => steps.prepare().await.map(|_| Ending::Clean),
+        Step::Sample => {
+            steps.sample().await.map(|approved| if approved.is_some() { Ending::Clean } else { Ending::Open })
+        }
+        Step::Run => steps
+            .run()
+            .await
+            .map(|report| if report.finished && report.held.is_empty() { Ending::Clean } else { Ending::Open }),
+        Step::Reconcile => steps.reconcile().await,
+        Step::Rollback => steps.rollback().await,
+        Step::All => steps.all().await,
+    }
+}
+
+struct Steps<'a> {
+    options: &'a Options,
+    documents: Documents,
+    migration: &'a Migration,
+    /// The plan named on the command line.
+    given: Option<Plan>,
+}
+
+impl Steps<'_> {
+    async fn all(&self) -> Result<Ending, Failure> {
+        if self.review().await? == Ending::Open {
+            return Ok(Ending::Open);
+        }
+        self.prepare().await?;
+        if self.sample().await?.is_none() {
+            return Ok(Ending::Open);
+        }
+        if !self.run().await?.finished {
+            return Ok(Ending::Open);
+        }
+        self.reconcile().await
+    }
+
+    async fn audit(&self) -> Result<Audit, Failure> {
+        let audit = shown(self.migration, "audit", self.migration.audit(&AuditOptions::default())).await?;
+        self.documents.json("audit", &audit)?;
+        Ok(audit)
+    }
+
+    /// Writes the proposal; a plan that somebody may have edited is left alone.
+    fn propose(&self, audit: &Audit) -> Result<Plan, Failure> {
+        let plan = self.migration.propose(audit);
+        let name = if self.documents.path("plan.toml").exists() { "plan.proposed.toml" } else { "plan.toml" };
+        self.documents.text(name, &plan.to_toml())?;
+        println!("proposed a plan with {} questions: {}", plan.questions.len(), self.documents.path(name).display());
+        Ok(plan)
+    }
+
+    /// The plan at hand: named, frozen, bundled, edited, or proposed, in this order.
+    async fn plan(&self, audit: &Audit) -> Result<Plan, Failure> {
+        let mut plan = if let Some(plan) = &self.given {
+            plan.clone()
+        } else if let Ok(frozen) = self.migration.frozen_plan().await {
+            return Ok(frozen);
+        } else if self.options.export.is_none() {
+            read_plan(&bundled().join("plan.toml"))?
+        } else if self.documents.path("plan.toml").exists() {
+            read_plan(&self.documents.path("plan.toml"))?
+        } else {
+            self.propose(audit)?
+        };
+        if let Some(fallback) = &self.options.fallback_owner {
+            plan.owners.fallback = Some(fallback.clone());
+        }
+        Ok(plan)
+    }
+
+    async fn review(&self) -> Result<Ending, Failure> {
+        let audit = self.audit().await?;
+        let plan = self.plan(&audit).await?;
+        let review = self.migration.review(&plan, &audit);
+        self.documents.json("review", &review)?;
+        self.documents.text("review.md", &review.to_markdown())?;
+        if !self.documents.path("plan.toml").exists() {
+            self.documents.text("plan.toml", &plan.to_toml())?;
+        }
+        if review.blocked() {
+            let told = self.blocking(&review);
+            return match &self.options.plan {
+                Some(_) => Err(Failure(told)),
+                None => {
+                    eprintln!("{told}");
+                    Ok(Ending::Open)
+                }
+            };
+        }
+        Ok(Ending::Clean)
+    }
+
+    /// What blocks the plan, each problem with its line in the plan's file.
+    fn blocking(&self, review: &Review) -> String {
+        let path = match &self.options.plan {
+            Some(given) => given.clone(),
+            None if self.options.export.is_none() => bundled().join("plan.toml"),
+            None => self.documents.path("plan.toml"),
+        };
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let blocking = review.problems.iter().filter(|problem| problem.severity == Severity::Block);
+        let told = blocking.cloned().map(|mut problem| {
+            if !problem.pointer.is_empty() {
+                Plan::locate(slice::from_mut(&mut problem), &text, &path.display().to_string());
+            }
+            problem.to_string()
+        });
+        told.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Refuses a plan on the command line that is not the approved one.
+    async fn same_plan(&self) -> Result<(), Failure> {
+        match &self.given {
+            Some(given) if self.migration.approval("plan").await?.is_some() => {
+                Ok(self.migration.ensure_frozen(given).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The plan's approval: the one there is, or a new one.
+    async fn plan_approval(&self) -> Result<Approval, Failure> {
+        self.same_plan().await?;
+        if let Some(approval) = self.migration.approval("plan").await? {
+            return Ok(approval);
+        }
+        let audit = self.audit().await?;
+        let plan = self.plan(&audit).await?;
+        self.ask("Approve the plan? See review.md in the reports folder.")?;
+        Ok(self.migration.approve_plan(&plan, &user()).await?)
+    }
+
+    async fn prepare(&self) -> Result<(), Failure> {
+        let approval = self.plan_approval().await?;
+        let preparation = shown(self.migration, "prepare", self.migration.prepare(&approval)).await?;
+        println!("prepared {} items", preparation.items.0.len());
+        self.documents.json("preparation", &preparation)
+    }
+
+    /// The sample and its approval; none where it shows something that nobody should approve unseen.
+    async fn sample(&self) -> Result<Option<Approval>, Failure> {
+        let approval = self.plan_approval().await?;
+        if let Some(approval) = self.migration.approval("sample").await? {
+            return Ok(Some(approval));
+        }
+        let sample = shown(self.migration, "sample", self.migration.sample(&approval)).await?;
+        self.documents.json("sample", &sample)?;
+        self.documents.text("sample.md", &sample.to_markdown())?;
+        println!(
+            "sample: {} records compared, {} fields differ, {} reasons to hold",
+            sample.compared,
+            sample.differing,
+            sample.held.len()
+        );
+        if sample.differing > 0 && self.options.yes {
+            println!("the sample differs; look at sample.md, and approve it without --yes if that is as it should be");
+            return Ok(None);
+        }
+        self.ask("Approve the sample? See sample.md in the reports folder.")?;
+        Ok(Some(self.migration.approve_sample(&sample, &user()).await?))
+    }
+
+    async fn run(&self) -> Result<RunReport, Failure> {
+        self.same_plan().await?;
+        let approval = self.migration.approval("sample").await?.ok_or_else(|| {
+            Failure("the sample is not approved; do the steps before first, or all with `--step all`".to_owned())
+        })?;
+        let report = shown(self.migration, "run", self.migration.run(&approval)).await?;
+        self.documents.json("run", &report)?;
+        for object in &report.objects {
+            println!("{:>14}: {} of {} written, {} held", object.mapping, object.written, object.source, object.held);
+        }
+        for waits in &report.waits_for {
+            println!("waits: {waits}");
+        }
+        Ok(report)
+    }
+
+    async fn reconcile(&self) -> Result<Ending, Failure> {
+        self.same_plan().await?;
+        let reconciliation: Reconciliation = shown(self.migration, "reconcile", self.migration.reconcile()).await?;
+        self.documents.json("reconciliation", &reconciliation)?;
+        self.documents.text("reconciliation.md", &reconciliation.to_markdown())?;
+        for object in &reconciliation.objects {
+            println!(
+                "{:>14}: {} of {} verified, {} different, {} missing",
+                object.count.mapping, object.verified, object.count.written, object.mismatched, object.missing
+            );
+        }
+        println!("{}", if reconciliation.clean { "clean" } else { "not clean; see reconciliation.md" });
+        Ok(if reconciliation.clean { Ending::Clean } else { Ending::Open })
+    }
+
+    async fn rollback(&self) -> Result<Ending, Failure> {
+        let preview = shown(self.migration, "preview", self.migration.preview_rollback()).await?;
+        self.documents.text("rollback.md", &preview.to_markdown())?;
+        println!(
+            "rollback: {} records to remove, {} to restore, {} stay",
+            preview.remove,
+            preview.restore,
+            preview.kept.len()
+        );
+        self.ask("Approve the rollback? See rollback.md in the reports folder.")?;
+        let approval = self.migration.approve_rollback(&preview, &user()).await?;
+        let report = shown(self.migration, "rollback", self.migration.rollback(&approval)).await?;
+        self.documents.json("rollback", &report)?;
+        self.documents.text("rollback.md", &report.to_markdown())?;
+        println!("{}", if report.clean { "taken back" } else { "not everything could be taken back; see rollback.md" });
+        Ok(if report.clean && report.kept.is_empty() { Ending::Clean } else { Ending::Open })
+    }
+
+    /// Asks on the terminal; `--yes` approves.
+    fn ask(&self, question: &str) -> Result<(), Failure> {
+        if self.options.yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Failure(format!("{question} Nobody can answer here: call again on a terminal, or with --yes")));
+        }
+        print!("{question} [y/N] ");
+        let mut answer = String::new();
+        let read = io::stdout().flush().and_then(|()| io::stdin().lock().read_line(&mut answer));
+        match read {
+            Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
+            Ok(_) => Err(Failure("not approved; nothing was written".to_owned())),
+            Err(error) => Err(Failure(error.to_string())),
+        }
+    }
+}
+
+fn user() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "migrate".to_owned())
+}
+
+/// Reads a plan; the first problem is the message, with file and line.
+fn read_plan(path: &Path) -> Result<Plan, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+    let file = path.display().to_string();
+    let plan = if path.extension().is_some_and(|ending| ending == "json") {
+        Plan::from_json(&text, &file)
+    } else {
+        Plan::from_toml(&text, &file)
+    };
+    plan.map_err(|problems| Failure(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+}
