@@ -21,6 +21,13 @@ pub struct Abilities {
     pub volatile: Vec<FieldName>,
 }
 
+impl Abilities {
+    /// One record a request, changeable, removable for good; found again by `recovery`.
+    pub fn plain(recovery: Recovery) -> Self {
+        Self { batch: 1, atomic: false, recovery, update: true, remove: Removal::Hard, volatile: Vec::new() }
+    }
+}
+
 /// How a record is found again after its answer was lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,7 +8,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Abilities, FieldName, FieldType, FileSink, ObjectName, Page, PageRequest, RecordId, Result, Schema, Value,
+    Abilities, FieldName, FieldType, FileSink, ObjectName, ObjectSchema, Page, PageRequest, RecordId, Result, Schema,
+    Value,
 };
 
 /// Field values in the order they were set.
@@ -35,6 +36,30 @@ pub struct Destination {
     pub caps: IndexMap<String, u64>,
     /// What a person should know about this CRM before moving to it.
     pub gotchas: Vec<String>,
+}
+
+impl Destination {
+    /// An account that nothing is known about yet.
+    pub fn new(kind: impl Into<String>, account: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            account: account.into(),
+            schema: Schema::default(),
+            abilities: IndexMap::new(),
+            users: Vec::new(),
+            items: Vec::new(),
+            permissions: IndexMap::new(),
+            caps: IndexMap::new(),
+            gotchas: Vec::new(),
+        }
+    }
+
+    /// The same account with one more object, and what can be done with it.
+    pub fn with_object(mut self, object: ObjectSchema, abilities: Abilities) -> Self {
+        self.abilities.insert(object.name.clone(), abilities);
+        self.schema.objects.insert(object.name.clone(), object);
+        self
+    }
 }
 
 /// Whether the credentials may do something.
@@ -167,6 +192,13 @@ pub struct Stored {
     pub version: Option<String>,
     /// How many live records of each object hang on it (notes, files, people, deals …), where the answer tells.
     pub attached: IndexMap<ObjectName, u64>,
+}
+
+impl Stored {
+    /// A live record of which no more is known than its values.
+    pub fn new(id: impl Into<RecordId>, fields: Fields) -> Self {
+        Self { id: id.into(), fields, trashed: false, modified: None, version: None, attached: IndexMap::new() }
+    }
 }
 
 /// What to look for after a lost answer: every record created at or after `sent_after` whose fields all equal these.

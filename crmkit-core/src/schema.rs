@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::{FieldConcept, FieldName, ObjectConcept, ObjectName, Value};
+use crate::{Error, ErrorKind, FieldConcept, FieldName, Fields, ObjectConcept, ObjectName, Result, Retry, Value};
 
 /// The objects of one CRM account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,21 @@ impl ObjectSchema {
     pub fn with(mut self, field: FieldSchema) -> Self {
         self.fields.insert(field.name.clone(), field);
         self
+    }
+
+    /// Refuses fields that the object does not have: what every destination does before it sends anything.
+    ///
+    /// # Errors
+    /// `Rejected` with `Never`, naming the field.
+    pub fn refuse_unknown(&self, operation: &'static str, fields: &Fields) -> Result<()> {
+        match fields.keys().find(|name| !self.fields.contains_key(*name)) {
+            Some(name) => {
+                let message = format!("unknown field {name}");
+                Err(Error::new(ErrorKind::Rejected, operation, message, Retry::Never)
+                    .with_context("object", &self.name))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The first field with that concept.

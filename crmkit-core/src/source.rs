@@ -29,6 +29,22 @@ pub struct Source {
     pub gotchas: Vec<String>,
 }
 
+impl Source {
+    /// An account or export that nothing is known about yet.
+    pub fn new(kind: impl Into<String>, instance: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            instance: instance.into(),
+            schema: Schema::default(),
+            counts: IndexMap::new(),
+            time_zone: None,
+            currency: None,
+            problems: Vec::new(),
+            gotchas: Vec::new(),
+        }
+    }
+}
+
 /// Reads a CRM.
 ///
 /// # Contract

@@ -5,11 +5,13 @@
 mod builder;
 mod dialect;
 mod failure;
+mod plain;
 mod request;
 mod transport;
 
 pub use builder::TransportBuilder;
 pub use dialect::{Dialect, Verdict, retry_after};
+pub use plain::PlainDialect;
 pub use request::{Answer, Request};
 pub use transport::Transport;
 

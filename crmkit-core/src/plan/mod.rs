@@ -245,6 +245,28 @@ pub struct Mapping {
     pub fields: Vec<FieldLine>,
 }
 
+impl Mapping {
+    /// A mapping that fills nothing yet.
+    pub fn new(id: impl Into<MappingId>, from: impl Into<ObjectName>, to: impl Into<ObjectName>) -> Self {
+        Self {
+            id: id.into(),
+            from: from.into(),
+            to: to.into(),
+            when: None,
+            exclude: Vec::new(),
+            merge: IndexMap::new(),
+            matching: None,
+            fields: Vec::new(),
+        }
+    }
+
+    /// The same mapping with one more line.
+    pub fn with(mut self, line: FieldLine) -> Self {
+        self.fields.push(line);
+        self
+    }
+}
+
 /// A small condition on one field of a source record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -318,6 +340,48 @@ pub struct FieldLine {
     /// Why the proposer chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl FieldLine {
+    /// A line that fills `to` with the values of `from`.
+    ///
+    /// ```
+    /// use crmkit_core::{FieldLine, Mapping};
+    /// let mapping = Mapping::new("companies", "companies", "organization")
+    ///     .with(FieldLine::new("companies.name", ["name"], "name"))
+    ///     .with(FieldLine::new("companies.parent", ["parent"], "parent").linking("companies"));
+    /// assert_eq!(mapping.fields.len(), 2);
+    /// ```
+    pub fn new<F: Into<FieldName>>(
+        id: impl Into<String>,
+        from: impl IntoIterator<Item = F>,
+        to: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            from: from.into_iter().map(Into::into).collect(),
+            to: to.into(),
+            transforms: Vec::new(),
+            link: None,
+            required: false,
+            overwrite: Overwrite::default(),
+            badge: None,
+            confidence: None,
+            reason: None,
+        }
+    }
+
+    /// The same line as a link to the records that a mapping writes.
+    pub fn linking(mut self, to: impl Into<MappingId>) -> Self {
+        self.link = Some(to.into());
+        self
+    }
+
+    /// The same line with one more transform.
+    pub fn through(mut self, transform: TransformCall) -> Self {
+        self.transforms.push(transform);
+        self
+    }
 }
 
 /// What an update does with a value that is there.

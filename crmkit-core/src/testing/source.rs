@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 use crate::{
-    Cursor, Error, ObjectName, ObjectSchema, Page, PageRequest, Problem, Record, RecordId, Reject, Result, Schema,
-    Source, SourceConnector,
+    Cursor, Error, ObjectName, ObjectSchema, Page, PageRequest, Problem, Record, RecordId, Reject, Result, Source,
+    SourceConnector,
 };
 
 /// A source in memory, with the objects and records a test gives it.
@@ -40,16 +40,7 @@ impl MockSource {
 
     /// A source without objects.
     pub fn new(instance: impl Into<String>) -> Self {
-        let source = Source {
-            kind: Self::KIND.to_owned(),
-            instance: instance.into(),
-            schema: Schema::default(),
-            counts: IndexMap::new(),
-            time_zone: None,
-            currency: None,
-            problems: Vec::new(),
-            gotchas: Vec::new(),
-        };
+        let source = Source::new(Self::KIND, instance);
         Self { source, content: Mutex::default() }
     }
 
