@@ -40,7 +40,11 @@ impl Record {
 pub struct Doubt {
     /// The field in doubt.
     pub field: FieldName,
-    /// Why, in words.
+    /// File name or address of the record's origin.
+    pub origin: String,
+    /// Line in a file, from 1, if it has one.
+    pub line: Option<u64>,
+    /// Why, in words, without the record's values: records with the same trouble have the same words.
     pub message: String,
     /// What it might mean, if anything.
     pub candidates: Vec<RecordId>,

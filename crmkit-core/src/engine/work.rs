@@ -17,11 +17,11 @@ pub(super) struct Work {
     pub(super) object: ObjectName,
     /// Create or update.
     pub(super) kind: OperationKind,
-    /// The values to send.
+    /// The values to send; taken when they are.
     pub(super) fields: Fields,
     /// Digest of the whole payload, also where only part of it is sent.
     pub(super) hash: Digest,
-    /// Marker or witness.
+    /// Marker or witness; taken into the intent.
     pub(super) probe: Fields,
 }
 
@@ -71,6 +71,10 @@ pub(super) fn held(mut row: Row, unit: &UnitKey, reason: impl Into<String>) -> R
 /// The row about a key, known or new, as this unit's.
 pub(super) fn row_of(known: Option<Row>, key: LedgerKey, unit: &UnitKey) -> Row {
     let mut row = known.unwrap_or_else(|| Row::new(key, unit.clone()));
+    if row.unit.pass != unit.pass && !row.state.is_written() {
+        // It told of a create of an earlier pass, of which nothing is left.
+        row.uncertain = None;
+    }
     row.unit = unit.clone();
     row.reason = None;
     row.waits_for = None;

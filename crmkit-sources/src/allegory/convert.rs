@@ -47,7 +47,9 @@ impl Converter<'_> {
                 Ok(None) => {}
                 Err(untold) => record.doubts.push(Doubt {
                     field: field.name.clone(),
-                    message: format!("{file} line {line}: {}", untold.reason),
+                    origin: file.to_owned(),
+                    line: Some(line),
+                    message: untold.reason,
                     candidates: untold.candidates,
                 }),
             }

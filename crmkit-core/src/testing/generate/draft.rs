@@ -2,7 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use super::expected::{ExpectedRecord, Trouble};
+use super::{
+    expected::{ExpectedRecord, Trouble},
+    record::moment,
+};
 use crate::{Money, RecordRef, Value};
 
 /// A row and what should become of it.
@@ -83,6 +86,10 @@ impl Draft {
             self.record.troubles.push(Trouble::MissingName);
         }
         self.text("name", name);
+    }
+
+    pub(super) fn created(&mut self, days: u64) {
+        self.field("created_at", Value::Timestamp(moment(days)));
     }
 
     pub(super) fn money(&mut self, name: &str, amount: Decimal, currency: &str) -> String {

@@ -76,6 +76,7 @@ impl AllegoryExport {
             }
             _ => String::new(),
         };
+        made.created(number);
         let city = ["Malmö", "Lagos", "Karachi", "Austin"][rng.below(4) as usize].to_owned();
         let cells = vec![
             made.id(),
@@ -148,6 +149,9 @@ impl AllegoryExport {
         if !emails.is_empty() {
             made.field("emails", Value::List(emails.into()));
         }
+        let phone = format!("+46 70 {:07}", number % 10_000_000);
+        made.field("phones", Value::List([labelled(&phone, Some("mobile"))].into()));
+        made.created(number);
         let owner = self.owner(&mut made, &mut rng, mess);
         let company = match mess {
             Some(Dangling) => made.dangling("company_id", "c-gone"),
@@ -163,7 +167,7 @@ impl AllegoryExport {
             family,
             email,
             more,
-            format!("mobile:+46 70 {:07}", number % 10_000_000),
+            format!("mobile:{phone}"),
             rng.pick(&["Buyer", "Counsel", "CEO", "Engineer"]).to_string(),
             company,
             rng.pick(&["lead", "customer", "subscriber"]).to_string(),
@@ -205,6 +209,10 @@ impl AllegoryExport {
         let when = |wanted: &str, text: String| if status == wanted { text } else { String::new() };
         let closing = closed.format("%Y-%m-%d").to_string();
         let (won, lost) = (when("won", time(number + 200)), when("lost", time(number + 200)));
+        if status != "open" {
+            made.field(if status == "won" { "won_at" } else { "lost_at" }, Value::Timestamp(closed));
+        }
+        made.created(number);
         let owner = self.owner(&mut made, &mut rng, mess);
         let company = match mess {
             Some(Dangling) => made.dangling("company_id", "c-gone"),
@@ -262,6 +270,7 @@ impl AllegoryExport {
                 false => Value::text(body.as_str()),
             },
         );
+        made.created(twin + 5);
         let author = format!("u{}", 1 + rng.below(self.known_users()));
         made.record.links.push(("author_id".into(), RecordRef::new("users", author.as_str())));
         let parents = [
@@ -345,7 +354,8 @@ fn labelled(value: &str, label: Option<&str>) -> Value {
     Value::Labelled(Arc::new(Labelled { value: value.into(), label: label.map(Into::into) }))
 }
 
-fn moment(days: u64) -> DateTime<Utc> {
+/// The moment that many days after the first one.
+pub(super) fn moment(days: u64) -> DateTime<Utc> {
     let first = DateTime::UNIX_EPOCH + Duration::days(18_262);
     first + Duration::days((days % 1_500) as i64) + Duration::seconds((days % 86_400) as i64)
 }
