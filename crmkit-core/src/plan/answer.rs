@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Plan, suggest::instead};
+use super::{Plan, Question, suggest::instead};
 use crate::{Problem, Severity};
 
 impl Plan {
@@ -42,6 +42,10 @@ impl Plan {
         if !about.is_empty() && answer != "hold" {
             set(&mut json, &about, answer);
         }
+        // What it was about is gone, and another transform may have its place.
+        if is_transform(&about) && answer == "no" {
+            json["questions"][place]["about"] = Json::from("");
+        }
         let mut changed: Self = serde_json::from_value(json)
             .map_err(|error| block("wrong_value", format!("the answer does not fit: {error}"), String::new()))?;
         changed.questions[place].answer = Some(answer.to_owned());
@@ -51,11 +55,29 @@ impl Plan {
     }
 }
 
+/// Whether a pointer names a transform of a line.
+fn is_transform(about: &str) -> bool {
+    about.rsplit_once('/').is_some_and(|(around, _)| around.ends_with("/transforms"))
+}
+
+/// What an answer says and the plan does not: somebody wrote the one and not the other.
+pub(super) fn unapplied(plan: &Plan) -> Vec<(usize, &Question)> {
+    let json = serde_json::to_value(plan).expect("plans are serialisable");
+    let differs = |question: &Question| {
+        let Some(answer) = question.answer.as_deref().filter(|answer| *answer != "hold") else { return false };
+        let there = json.pointer(&question.about);
+        if is_transform(&question.about) {
+            return answer == "no" && there.is_some();
+        }
+        !question.about.is_empty() && there.and_then(Json::as_str) != Some(answer)
+    };
+    plan.questions.iter().enumerate().filter(|(_, question)| differs(question)).collect()
+}
+
 fn set(json: &mut Json, about: &str, answer: &str) {
     let Some((around, last)) = about.rsplit_once('/') else { return };
-    let transform = around.ends_with("/transforms") || around == "transforms";
     match json.pointer_mut(around) {
-        Some(Json::Array(list)) if transform => {
+        Some(Json::Array(list)) if is_transform(about) => {
             if let Some(index) = last.parse().ok().filter(|index| *index < list.len() && answer == "no") {
                 let _: Json = list.remove(index);
             }

@@ -148,6 +148,11 @@ impl<'a> Check<'a> {
                 self.block("unanswered_question", pointer, question.text.clone(), remedy);
             }
         }
+        for (index, question) in super::answer::unapplied(self.plan) {
+            let message = format!("the answer to {:?} is not what the plan says at {}", question.id, question.about);
+            let remedy = "make the two say the same";
+            self.block("unapplied_answer", format!("/questions/{index}/answer"), message, remedy);
+        }
     }
 
     fn permissions(&mut self) {

@@ -87,6 +87,8 @@ async fn a_no_takes_the_proposed_table_away() {
     let deals = plan.mapping(&"deals".into()).unwrap();
     let line = deals.fields.iter().find(|line| line.id == "deals.custom.deal_product").unwrap();
     assert_eq!(line.transforms, vec![]);
+    let asked = plan.questions.iter().find(|question| question.id == "deals.custom.deal_product.values").unwrap();
+    assert_eq!(asked.about, "", "what it was about is gone");
     plan.answer("none", "yes").expect_err("no such question");
     plan.answer("owners.fallback", "hold").unwrap();
     assert_eq!(plan.owners.fallback, None);

@@ -137,6 +137,13 @@ fn slips_are_found_and_located() {
         ("currency = \"EUR\"", "currency = \"euro\"", "unknown_currency", "/currency", "three letters"),
         ("answer = \"yes\"", "", "unanswered_question", "/questions/0", "answer it"),
         (
+            "answer = \"yes\"",
+            "answer = \"Europe/Rome\"\nabout = \"/time_zone\"",
+            "unapplied_answer",
+            "/questions/0/answer",
+            "make the two say the same",
+        ),
+        (
             "fallback = \"ada@acme.com\"",
             "fallback = \"adda@acme.com\"",
             "unknown_owner",

@@ -129,7 +129,11 @@ impl Steps<'_> {
             self.propose(audit)?
         };
         if let Some(fallback) = &self.options.fallback_owner {
-            plan.owners.fallback = Some(fallback.clone());
+            let asked = plan.questions.iter().find(|question| question.about == "/owners/fallback");
+            match asked.map(|question| question.id.clone()) {
+                Some(question) => plan.answer(&question, fallback).map_err(|problem| Failure(problem.to_string()))?,
+                None => plan.owners.fallback = Some(fallback.clone()),
+            }
         }
         Ok(plan)
     }
