@@ -41,7 +41,7 @@ impl<'a> Fates<'a> {
                 Trouble::DanglingLink(_) => record.key.object == "notes",
                 Trouble::LinkToHeld(field) => {
                     let (_, to) = record.links.iter().find(|(link, _)| link == field).expect("a link");
-                    field != "parent_id" && fates[to] != None
+                    field != "parent_id" && fates[to].is_some()
                 }
             });
             let reason = match fate {
