@@ -30,7 +30,7 @@ pub enum Recovery {
         /// The field's name for people: `crmkit_id`.
         label: String,
     },
-    /// The record's own id, made by us, in this field.
+    /// A field that every account has carries the key: an external key, or the record's own id where clients may choose it.
     ClientId {
         /// The id's field.
         field: FieldName,

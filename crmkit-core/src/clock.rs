@@ -21,6 +21,27 @@ pub trait Clock: Debug + Send + Sync + 'static {
     fn now(&self) -> DateTime<Utc>;
     /// Waits until `when`.
     async fn sleep_until(&self, when: DateTime<Utc>);
+    /// Something is about to happen now: a clock that jumps does not jump while the hold lives. Real clocks know no holds.
+    fn hold(&self) -> Hold {
+        Hold::default()
+    }
+}
+
+/// Keeps a clock that jumps where it is, until it is dropped.
+#[derive(Default)]
+pub struct Hold(#[allow(dead_code, reason = "kept for its drop")] Option<Box<dyn Send + Sync>>);
+
+impl Hold {
+    /// Holds as long as `guard` lives.
+    pub fn new(guard: impl Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(guard)))
+    }
+}
+
+impl Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Hold" } else { "Hold(none)" })
+    }
 }
 
 /// The machine's clock, waiting on tokio's timer.

@@ -30,7 +30,10 @@ impl Digest {
     pub fn of_fields<'a>(fields: impl IntoIterator<Item = (&'a crate::FieldName, &'a crate::Value)>) -> Self {
         let mut sorted: Vec<_> = fields.into_iter().collect();
         sorted.sort_by(|a, b| a.0.cmp(b.0));
-        Self::of(&serde_json::to_vec(&sorted).expect("values are serialisable"))
+        // Most records fit: growing from nothing would copy each of them several times.
+        let mut json = Vec::with_capacity(1_024);
+        serde_json::to_writer(&mut json, &sorted).expect("values are serialisable");
+        Self::of(&json)
     }
 
     /// The digest of a document: canonical JSON, so TOML, JSON, comments and key order make no difference.

@@ -1,4 +1,101 @@
 //! The engine and the contracts with which a program moves a company from one CRM to another.
+//!
+//! It reads the source, proposes a plan that a person confirms, prepares the destination, writes every record in dependency
+//! order, reads back and compares every field, and can take all of it back. It knows no CRM: connectors implement
+//! [`SourceConnector`] and [`DestinationWriter`] and name what their objects and fields mean
+//! ([`ObjectConcept`], [`FieldConcept`]), so that each connector meets each other one.
+//!
+//! A whole migration, against mocks:
+//!
+#![cfg_attr(feature = "testing", doc = "```")]
+#![cfg_attr(not(feature = "testing"), doc = "```ignore")]
+//! use std::sync::Arc;
+//!
+//! use crmkit_core::testing::{ManualClock, MockDestination, MockSource};
+//! use crmkit_core::{
+//!     AuditOptions, Clock, FieldConcept, FieldSchema, FieldType, MemoryLedger, Migration, ObjectConcept, ObjectSchema,
+//!     Record, RecordRef, Value,
+//! };
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! // The two ends, and what remembers.
+//! let clock: Arc<dyn Clock> = Arc::new(ManualClock::jumping());
+//! let text = |name: &str, concept| FieldSchema::new(name, name, FieldType::text()).means(concept);
+//! let owner = FieldSchema::new("owner", "owner", FieldType::link("users")).means(FieldConcept::Owner);
+//! let users = ObjectSchema::new("users", "Users", ObjectConcept::User).with(text("email", FieldConcept::Emails));
+//! let companies = ObjectSchema::new("companies", "Companies", ObjectConcept::Organization)
+//!     .with(text("name", FieldConcept::Name))
+//!     .with(owner);
+//! let ann = RecordRef::new("users", "u1");
+//! let acme = Record::new(RecordRef::new("companies", "c1"))
+//!     .with("name", Value::text("Acme"))
+//!     .with("owner", Value::link(ann.clone()));
+//! let source = MockSource::new("crm-1")
+//!     .with_object(users, [Record::new(ann).with("email", Value::text("ann@crm.example"))])
+//!     .with_object(companies, [acme]);
+//! let crm = MockDestination::crm(clock.clone());
+//! let migration = Migration::builder("acme")
+//!     .source(Arc::new(source))
+//!     .destination(Arc::new(crm.clone()))
+//!     .ledger(Arc::new(MemoryLedger::new(clock.clone())))
+//!     .clock(clock)
+//!     .build()?;
+//!
+//! // Look, and decide. Nothing is written to the destination before the plan is approved.
+//! let found = migration.audit(&AuditOptions::default()).await?;
+//! let mut plan = migration.propose(&found);
+//! for question in plan.questions.clone() {
+//!     plan.answer(&question.id, "yes").expect("the question is the plan's own");
+//! }
+//! assert!(!migration.review(&plan, &found).blocked());
+//!
+//! // Each step that writes cites the approval that admits it.
+//! let approval = migration.approve_plan(&plan, "ann").await?;
+//! migration.prepare(&approval).await?;
+//! let sample = migration.sample(&approval).await?;
+//! assert!(sample.clean && sample.rolled_back);
+//! let approval = migration.approve_sample(&sample, "ann").await?;
+//! let report = migration.run(&approval).await?;
+//! assert_eq!(report.objects[0].created, 1);
+//! assert!(migration.reconcile().await?.clean);
+//!
+//! // And back.
+//! let preview = migration.preview_rollback().await?;
+//! let approval = migration.approve_rollback(&preview, "ann").await?;
+//! assert!(migration.rollback(&approval).await?.clean);
+//! assert!(crm.live().is_empty());
+//! # Ok::<(), crmkit_core::Error>(()) }).unwrap();
+//! ```
+//!
+//! # Where to begin
+//!
+//! | you want to | begin at |
+//! |---|---|
+//! | run a migration in your program | [`Migration`] |
+//! | run its units on your own job queue | [`next_action`], [`execute_unit`], [`UnitKey`] |
+//! | read a CRM | [`SourceConnector`] |
+//! | write to a CRM | [`DestinationWriter`], with [`Reader`], [`Remover`], [`Provisioner`]; feature `http`: module `http` |
+//! | keep the ledger elsewhere | [`IdLedger`] |
+//! | share limits between processes | [`RateBudget`] |
+//! | change values on the way | [`FieldTransform`], [`Transforms`] |
+//! | show progress | [`Migration::events`], [`Migration::status`] |
+//! | test any of these | feature `testing`: module `testing`, its conformance suites first |
+//!
+//! # What the host keeps
+//!
+//! The process, the runtime, the log and the user interface are the host's. Nothing here starts a runtime, reads the
+//! environment, prints, or installs a logger; [`tracing`](https://docs.rs/tracing) spans carry no values. Time is the
+//! [`Clock`] that the host gives. `SqliteLedger` has two threads of its own.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tokio` | yes | [`SystemClock`], which waits on tokio's timer |
+//! | `sqlite` | | `SqliteLedger`; compiles SQLite, which takes a C compiler |
+//! | `http` | | `http`, the transport that HTTP connectors share, over reqwest without a TLS backend |
+//! | `testing` | | `testing`: mocks, a clock that tests move, generators of messy exports, conformance suites |
+//! | `simulator` | | `simulator`: the server parts of CRM simulators, scripted faults, a fault proxy, a jumping clock |
 
 mod ability;
 mod budget;
@@ -37,9 +134,9 @@ mod value;
 
 pub use ability::{Abilities, Recovery, Removal};
 pub use budget::{AccountBudget, AccountKey, CostClass, LimitSignal, RateBudget, Scope, Window};
-pub use clock::Clock;
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
+pub use clock::{Clock, Hold};
 pub use coerce::{can_coerce, coerce, label_options};
 pub use compare::{same_value, visible_text};
 pub use concept::{FieldConcept, ObjectConcept};

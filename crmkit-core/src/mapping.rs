@@ -135,7 +135,7 @@ impl CompiledPlan {
                 Ok(compiled) => {
                     mappings.insert(mapping.id.clone(), compiled);
                 }
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(*problem),
             }
         }
         if problems.is_empty() { Ok(Self { settings, mappings }) } else { Err(problems) }
@@ -156,10 +156,18 @@ impl CompiledPlan {
         mapping.draft(record, &self.settings)
     }
 
-    /// The source record that stands for `to`, after reviewed merges.
+    /// The source record that stands for `to`, after reviewed merges: a survivor may itself have been merged.
     pub fn survivor(&self, mapping: &MappingId, to: &RecordRef) -> RecordRef {
-        let stands = self.mappings.get(mapping).and_then(|mapping| mapping.merge.get(&to.id));
-        stands.map_or_else(|| to.clone(), |id| RecordRef { object: to.object.clone(), id: id.clone() })
+        let Some(mapping) = self.mappings.get(mapping) else { return to.clone() };
+        let mut id = &to.id;
+        // As many steps as there are merges: a checked plan has no circle, and an unchecked one must not hang.
+        for _ in &mapping.merge {
+            match mapping.merge.get(id) {
+                Some(survivor) => id = survivor,
+                None => break,
+            }
+        }
+        RecordRef { object: to.object.clone(), id: id.clone() }
     }
 }
 
@@ -172,10 +180,10 @@ impl CompiledMapping {
         transforms: &Transforms,
         prepared: &Prepared,
         deferred: &IndexSet<String>,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, Box<Problem>> {
         let problem = |code: &str, message: String| {
-            Problem::new(Severity::Block, code, message, "check the plan against the account")
-                .at(format!("/mappings/{}", mapping.id))
+            let remedy = "check the plan against the account";
+            Box::new(Problem::new(Severity::Block, code, message, remedy).at(format!("/mappings/{}", mapping.id)))
         };
         let schema = destination
             .schema

@@ -1,4 +1,5 @@
 //! The export folder keeps the rules for sources.
+#![allow(clippy::unwrap_used, reason = "a test that fails")]
 
 use std::{path::Path, sync::Arc};
 

@@ -1,4 +1,5 @@
 //! The harvest rules, one by one.
+#![allow(clippy::unwrap_used, reason = "a test that fails")]
 
 use std::fs;
 

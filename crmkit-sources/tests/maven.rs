@@ -1,4 +1,5 @@
 //! A real export of another CRM, read as it is through a foreign manifest.
+#![allow(clippy::unwrap_used, reason = "a test that fails")]
 
 use std::path::Path;
 

@@ -87,8 +87,10 @@ impl AccountBudget {
 
     fn open(&self, state: &mut State, keys: &[(usize, String)], now: DateTime<Utc>) {
         for key in keys {
-            let window = &self.windows[key.0];
-            state.meters.entry(key.clone()).or_insert_with(|| Meter::new(window, now)).forget(now);
+            match state.meters.get_mut(key) {
+                Some(meter) => meter.forget(now),
+                None => drop(state.meters.insert(key.clone(), Meter::new(&self.windows[key.0], now))),
+            }
         }
     }
 }

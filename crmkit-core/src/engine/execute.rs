@@ -1,5 +1,7 @@
 //! Executing a unit: lease it, do its phase's task, settle it; safe to run twice, by anyone, at any time.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use crate::{
@@ -31,22 +33,33 @@ pub async fn execute_unit(core: &Core, key: &UnitKey) -> Result<Outcome> {
         }
         Err(error) => return Err(error),
     };
+    let outcome = match perform(core, key, &mut lease).await {
+        Err(error) if error.kind() == ErrorKind::Fenced => return Ok(Outcome::Fenced),
+        outcome => outcome,
+    };
+    // Anybody may go on where this left off: without waiting for the lease to end.
+    if !matches!(outcome, Ok(Outcome::Done)) {
+        lease.release().await;
+    }
+    let outcome = outcome?;
+    tell(core, key, &outcome);
+    Ok(outcome)
+}
+
+async fn perform(core: &Core, key: &UnitKey, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
     let cx = PassContext::load(core, key.pass).await?;
     let Some(unit) = open_unit(core, key).await? else { return Ok(Outcome::Done) };
-    let outcome = match dispatch(core, &cx, unit.clone(), &mut lease).await {
-        Ok(outcome) => outcome,
-        Err(error) if error.kind() == ErrorKind::Fenced => return Ok(Outcome::Fenced),
-        Err(error) => match error.retry() {
+    match dispatch(core, &cx, unit.clone(), lease).await {
+        Err(error) if error.kind() != ErrorKind::Fenced => match error.retry() {
             Retry::After(wait) => {
                 let until = error.until().unwrap_or_else(|| core.clock.now() + wait);
                 lease.commit(&[Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit })]).await?;
-                Outcome::Backoff { until }
+                Ok(Outcome::Backoff { until })
             }
-            Retry::Verify | Retry::Never => return Err(error.with_context("unit", key)),
+            Retry::Verify | Retry::Never => Err(error.with_context("unit", key)),
         },
-    };
-    tell(core, key, &outcome);
-    Ok(outcome)
+        ended => ended,
+    }
 }
 
 async fn dispatch(core: &Core, cx: &PassContext, unit: UnitState, lease: &mut LeaseGuard<'_>) -> Result<Outcome> {
@@ -85,6 +98,9 @@ fn tell(core: &Core, key: &UnitKey, outcome: &Outcome) {
     }
 }
 
+/// How often a step asks again while another process is at one.
+const STEP: Duration = Duration::from_millis(100);
+
 /// A lease that is renewed while its holder works.
 #[derive(Debug)]
 pub(crate) struct LeaseGuard<'a> {
@@ -97,6 +113,29 @@ impl<'a> LeaseGuard<'a> {
     pub(crate) async fn take(core: &'a Core, unit: &UnitKey) -> Result<Self> {
         let lease = core.ledger.lease(unit, &core.worker, core.settings.lease).await?;
         Ok(Self { core, lease })
+    }
+
+    /// Leases the migration's control unit. Steps outside of units are short: while another process is at one, this waits, for
+    /// as long as a lease lasts.
+    pub(crate) async fn control(core: &'a Core) -> Result<Self> {
+        let unit = UnitKey::control(&core.migration);
+        let patience = core.clock.now() + core.settings.lease;
+        loop {
+            match Self::take(core, &unit).await {
+                Err(error) if error.kind() == ErrorKind::Busy && core.clock.now() < patience => {
+                    let next = core.clock.now() + STEP;
+                    core.clock.sleep_until(error.until().map_or(next, |until| until.min(next))).await;
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    /// Gives the lease back, so that nobody has to wait until it ends. Where that fails, it ends by itself.
+    pub(crate) async fn release(self) {
+        if let Err(error) = self.core.ledger.renew(&self.lease, Duration::ZERO).await {
+            tracing::debug!(%error, "a lease was not given back");
+        }
     }
 
     /// Commits under the lease.

@@ -32,14 +32,16 @@ pub(super) async fn execute(
     let held = of_phase(|state| state == RowState::Held);
     let settled = of_phase(|state| state != RowState::Intended);
     let decided: Option<bool> = facts.get("gate", &unit.key.to_string()).await?;
-    let reason = if settled != selected {
+    let unbalanced = settled != selected;
+    let reason = if unbalanced {
         Some(format!("{selected} records were selected and {settled} settled: the balance does not hold"))
     } else if (held as f64) > cx.plan.stop_when * (selected as f64) {
         Some(format!("{held} of {selected} records are held, more than stop_when = {} allows", cx.plan.stop_when))
     } else {
         None
     };
-    if let (Some(reason), None | Some(false)) = (reason, decided) {
+    // A person can take on held records, never a balance that does not hold.
+    if let Some(reason) = reason.filter(|_| unbalanced || decided != Some(true)) {
         unit.status = UnitStatus::Blocked { reason: reason.clone() };
         lease.commit(&[Change::Unit(unit)]).await?;
         return Ok(Outcome::Blocked { reason });

@@ -55,10 +55,10 @@ pub(super) async fn execute(
     let mut page_parents: HashMap<RecordId, RecordId> = HashMap::new();
     for (((record, link), key), known) in links.into_iter().zip(keys).zip(rows) {
         let found = found.remove(&key);
-        let known_state = known.as_ref().map(|row| (row.state, row.reason.clone()));
+        let known_state = known.as_ref().map(|row| (row.state, row.reason.clone(), row.unit.pass));
         let mut row = row_of(known, key, &unit.key);
         let mut hold = |row: Row, reason: String| {
-            if known_state != Some((RowState::Held, Some(reason.clone()))) {
+            if known_state != Some((RowState::Held, Some(reason.clone()), unit.key.pass)) {
                 changes.extend(settled(core, held(row, &unit.key, reason), "link"));
             }
         };

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     Change, CompiledMapping, Error, Fields, MappingId, Outcome, PageRequest, RecordId, Result, Stored, UnitState,
     Value,
-    engine::{Core, Facts, LeaseGuard, facts::keep, pass::PassContext},
+    engine::{
+        Core, Facts, LeaseGuard,
+        facts::keep,
+        pass::{PassContext, pass_key},
+    },
 };
 
 /// Scans a page of the destination object and keeps which record has which value.
@@ -33,7 +37,7 @@ pub(super) async fn execute(
             ids.entry(key).or_default().push(stored.id.clone());
         }
     }
-    let kind = kind_of(&mapping.id);
+    let kind = kind_of(unit.key.pass, &mapping.id);
     for (key, known) in Facts(&*core.ledger).at::<Vec<RecordId>>(&kind, ids.keys().cloned().collect()).await? {
         let merged = ids.entry(key).or_default();
         merged.extend(known);
@@ -45,8 +49,9 @@ pub(super) async fn execute(
     lease.done(unit, page.rows).await
 }
 
-fn kind_of(mapping: &MappingId) -> String {
-    format!("match/{mapping}")
+/// A pass has its own: what was there before an earlier pass may be gone.
+fn kind_of(pass: u32, mapping: &MappingId) -> String {
+    format!("match/{}/{mapping}", pass_key(pass))
 }
 
 /// A record with a marker is a migrated one: it stands for its own source record, never for another's.
@@ -83,11 +88,12 @@ impl Matches {
     /// Looks up what the destination has for these payloads.
     pub(super) async fn load<'a>(
         core: &Core,
+        pass: u32,
         mapping: &CompiledMapping,
         payloads: impl Iterator<Item = &'a Fields>,
     ) -> Result<Self> {
         let keys: Vec<String> = payloads.flat_map(|fields| keys_of(mapping, fields)).collect();
-        Ok(Self(Facts(&*core.ledger).at(&kind_of(&mapping.id), keys).await?.into_iter().collect()))
+        Ok(Self(Facts(&*core.ledger).at(&kind_of(pass, &mapping.id), keys).await?.into_iter().collect()))
     }
 
     /// What fits a payload.

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures::lock::Mutex;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{Clock, DestinationWriter, Digest, IdLedger, LedgerKey, MigrationId, SourceConnector, Transforms};
 
@@ -51,6 +52,8 @@ pub struct Core {
     pub(crate) transforms: Transforms,
     pub(crate) settings: EngineSettings,
     pub(crate) actor: String,
+    /// Keeps digests of ids from being guessed.
+    pub(crate) digest_key: SecretString,
     pub(crate) worker: String,
     pub(crate) events: EventBus,
     pub(crate) contexts: Mutex<HashMap<u32, Arc<PassContext>>>,
@@ -92,6 +95,7 @@ impl Core {
     pub(crate) fn keyed(&self, key: &LedgerKey) -> String {
         let parts = [
             "audit",
+            self.digest_key.expose_secret(),
             &self.tenant,
             key.migration.as_str(),
             key.mapping.as_str(),

@@ -1,7 +1,11 @@
 //! The in-process runner: a loop over `next_action` and `execute_unit` that any job queue can replace.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
+use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt, channel::mpsc, future::Either, stream::FuturesUnordered};
 
 use crate::{
@@ -32,6 +36,9 @@ pub async fn load_state(core: &Core, pass: u32) -> Result<RunState> {
     })
 }
 
+/// How soon to ask again about a unit that somebody else works on.
+const BUSY: Duration = Duration::from_secs(1);
+
 /// Runs a pass until nothing is left to do without a person, and says what that is: `Finished`, or what it waits for.
 ///
 /// # Errors
@@ -41,13 +48,17 @@ pub async fn run_pass(core: &Core, pass: u32) -> Result<Action> {
     let mut under_way = FuturesUnordered::new();
     let mut keys: HashSet<UnitKey> = HashSet::new();
     let mut failed: Option<Error> = None;
+    // Units that others work on, and when to ask again.
+    let mut busy: HashMap<UnitKey, DateTime<Utc>> = HashMap::new();
     loop {
         let state = load_state(core, pass).await?;
+        busy.retain(|_, again| *again > state.now);
         let action = next_action(&state);
         let room = core.settings.pages_in_flight.saturating_sub(keys.len());
         let fresh: Vec<UnitKey> = match &action {
             Action::Run { units } if failed.is_none() => {
-                units.iter().filter(|unit| !keys.contains(*unit)).take(room).cloned().collect()
+                let free = units.iter().filter(|unit| !keys.contains(*unit) && !busy.contains_key(*unit));
+                free.take(room).cloned().collect()
             }
             _ => Vec::new(),
         };
@@ -61,7 +72,11 @@ pub async fn run_pass(core: &Core, pass: u32) -> Result<Action> {
             }
             match action {
                 Action::SleepUntil { until } => core.clock.sleep_until(until).await,
-                Action::Run { .. } => {}
+                Action::Run { .. } => {
+                    if let Some(again) = busy.values().min() {
+                        core.clock.sleep_until(*again).await;
+                    }
+                }
                 settled => return Ok(settled),
             }
             continue;
@@ -79,7 +94,8 @@ pub async fn run_pass(core: &Core, pass: u32) -> Result<Action> {
         };
         keys.remove(&unit);
         match result {
-            Ok(Outcome::Busy { until }) if under_way.is_empty() => core.clock.sleep_until(until).await,
+            // Most are done long before their lease ends.
+            Ok(Outcome::Busy { until }) => drop(busy.insert(unit, until.min(core.clock.now() + BUSY))),
             Ok(_) => {}
             Err(error) => {
                 failed.get_or_insert(error);

@@ -76,6 +76,8 @@ pub(super) async fn send(
                 }
                 Retry::Verify => {
                     uncertain += 1;
+                    // It has left by now: nobody has to wait for the rest of its window.
+                    sent.changes.push(work.intend(now, core.clock.now().min(send_before)));
                     sent.wait(core.clock.now() + core.settings.settle_after);
                 }
                 Retry::Never if stops_the_run(error.kind()) => {
@@ -132,12 +134,12 @@ async fn perform(core: &Core, cx: &PassContext, work: Vec<Work>, send_before: Da
         }
     }
     stream::iter(batches)
-        .map(|works| async move {
+        .map(|mut works| async move {
             let request = WriteBatch {
                 object: works[0].object.clone(),
                 operations: works
-                    .iter()
-                    .map(|work| Operation { kind: work.kind.clone(), fields: work.fields.clone() })
+                    .iter_mut()
+                    .map(|work| Operation { kind: work.kind.clone(), fields: std::mem::take(&mut work.fields) })
                     .collect(),
                 send_before,
             };

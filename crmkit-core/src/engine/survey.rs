@@ -91,8 +91,12 @@ pub(super) fn judge(cx: &PassContext, row: &Row, stored: Option<&Stored>, ours: 
         return Judgement::Ours;
     }
     let volatile = cx.destination.abilities.get(&destination.object).map_or(&[][..], |abilities| &abilities.volatile);
-    if row.seal.is_some_and(|known| known != seal(stored, volatile)) {
-        return Judgement::Others("somebody changed it since it was written");
+    match row.seal {
+        None => return Judgement::Others("what we left there was never read back"),
+        Some(known) if known != seal(stored, volatile) => {
+            return Judgement::Others("somebody changed it since it was written");
+        }
+        Some(_) => {}
     }
     let known = |object: &ObjectName| {
         ours.0.get(destination).and_then(|ours| ours.get(object)).map_or(0, |ours| ours.len() as u64)

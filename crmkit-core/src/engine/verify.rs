@@ -95,19 +95,22 @@ pub(super) async fn execute(
     )
     .await?;
     let carried = carriers(core, mapping, &drafts).await?;
+    let held = held_links(core, mapping, &drafts).await?;
 
     let mut changes = Vec::new();
     let (mut verified, mut mismatched, mut missing) = (0, 0, lost.len() as u64);
     let kind = format!("mismatch/{}", pass_key(unit.key.pass));
     for record in lost {
-        changes.push(keep(&kind, format!("{}/{}/", mapping.id, record.id), &absent(mapping, &record, None)));
+        changes.push(keep(&kind, format!("{}/{record}/", mapping.id), &absent(mapping, &record, None)));
     }
-    for (record, row, draft) in drafts {
+    for (record, row, mut draft) in drafts {
+        // Held with its reason, and counted there.
+        draft.links.retain(|link| !held.contains(&(record.key.id.clone(), link.line.clone())));
         let destination = row.destination.clone().expect("a written row has a destination");
         let Some(stored) = stored.get(&destination.id).filter(|stored| !stored.trashed) else {
             missing += 1;
             let gone = absent(mapping, &record.key, Some(destination));
-            changes.push(keep(&kind, format!("{}/{}/", mapping.id, record.key.id), &gone));
+            changes.push(keep(&kind, format!("{}/{}/", mapping.id, record.key), &gone));
             continue;
         };
         let expected = expected(core, cx, mapping, &row, draft, &targets, &carried);
@@ -139,7 +142,7 @@ pub(super) async fn execute(
                 expected: Some(field.expected.clone()),
                 actual: field.actual.clone(),
             };
-            changes.push(keep(&kind, format!("{}/{}/{}", mapping.id, record.key.id, field.field), &mismatch));
+            changes.push(keep(&kind, format!("{}/{}/{}", mapping.id, record.key, field.field), &mismatch));
         }
         if matches!(cx.pass.kind, PassKind::Reconcile { of: Some(_) }) {
             let compared = ComparedRecord {
@@ -149,7 +152,7 @@ pub(super) async fn execute(
                 fields: compared,
             };
             let kind = format!("compared/{}", pass_key(unit.key.pass));
-            changes.push(keep(&kind, format!("{}/{}", mapping.id, record.key.id), &compared));
+            changes.push(keep(&kind, format!("{}/{}", mapping.id, record.key), &compared));
         }
     }
     for (name, count) in [("verified", verified), ("mismatched", mismatched), ("missing", missing)] {
@@ -246,6 +249,28 @@ async fn carriers(core: &Core, mapping: &CompiledMapping, drafts: &[(Record, Row
         }
     }
     Ok(carried)
+}
+
+/// The deferred links of this page that wait for a decision, but for those that are records: `carriers` knows about them.
+async fn held_links(
+    core: &Core,
+    mapping: &CompiledMapping,
+    drafts: &[(Record, Row, Draft)],
+) -> Result<HashSet<(RecordId, String)>> {
+    let links: Vec<_> = drafts
+        .iter()
+        .flat_map(|(record, _, draft)| draft.links.iter().map(move |link| (&record.key, link)))
+        .filter(|(_, link)| link.deferred && link.carrier.is_none())
+        .collect();
+    let keys: Vec<_> =
+        links.iter().map(|(record, link)| key_of(core, &mapping.id, record, part_of(&link.line))).collect();
+    let rows = core.ledger.rows(&keys).await?;
+    Ok(links
+        .into_iter()
+        .zip(rows)
+        .filter(|(_, row)| row.as_ref().is_some_and(|row| row.state == RowState::Held))
+        .map(|((record, link), _)| (record.id.clone(), link.line.clone()))
+        .collect())
 }
 
 /// Every field the record should have, with what is there where that is not in the record itself.

@@ -17,11 +17,11 @@ pub(super) struct Work {
     pub(super) object: ObjectName,
     /// Create or update.
     pub(super) kind: OperationKind,
-    /// The values to send.
+    /// The values to send; taken when they are.
     pub(super) fields: Fields,
     /// Digest of the whole payload, also where only part of it is sent.
     pub(super) hash: Digest,
-    /// Marker or witness.
+    /// Marker or witness; taken into the intent.
     pub(super) probe: Fields,
 }
 

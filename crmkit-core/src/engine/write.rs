@@ -103,6 +103,14 @@ impl Desk<'_> {
             if let Some(known) = &known {
                 self.before.insert(key.clone(), (known.state, known.reason.clone(), known.unit.pass));
             }
+            // Nobody can tell whether it arrived: only a decision makes it move again.
+            if let Some(mut undecided) =
+                known.clone().filter(|row| row.state == RowState::Held && row.uncertain == Some(Uncertain::Held))
+            {
+                undecided.unit = self.unit.key.clone();
+                self.settle(undecided, "hold");
+                continue;
+            }
             let row = row_of(known, key, &self.unit.key);
             match selection {
                 Selection::Selected => drafts.push((row, self.cx.compiled.draft(self.mapping, &record))),
@@ -129,6 +137,7 @@ impl Desk<'_> {
         }
         let matches = Matches::load(
             self.core,
+            self.unit.key.pass,
             self.mapping,
             payloads.iter().filter(|payload| payload.row.destination.is_none()).map(|payload| &payload.fields),
         )
@@ -226,8 +235,9 @@ impl Desk<'_> {
             }
             Some(Found::Held) | None => {}
         }
-        if row.state.is_written() && row.destination.is_some() {
-            if row.hash != Some(hash) {
+        // Held or not: a row with a destination record never makes a second one.
+        if row.destination.is_some() {
+            if row.hash != Some(hash) || !row.state.is_written() {
                 updates.push(Update { row, fields, hash, known_seal: true });
             } else if self.is_of_an_earlier_pass(&row) {
                 self.settle(unchanged(row, hash), "compare");
@@ -330,7 +340,7 @@ impl Desk<'_> {
         let destination = |update: &Update| update.row.destination.clone().expect("an update has a destination");
         let ids: Vec<_> = updates.iter().map(|update| destination(update).id).collect();
         let stored = reader.fetch(&self.mapping.to, &ids).await?;
-        let claims = claims(self.core, updates.iter().map(destination).collect()).await?;
+        let mut claims = claims(self.core, updates.iter().map(destination).collect()).await?;
         for (update, stored) in updates.into_iter().zip(stored) {
             let to = destination(&update);
             let Some(stored) = stored.filter(|stored| !stored.trashed) else {
@@ -345,6 +355,8 @@ impl Desk<'_> {
                 self.settle(row, "match");
                 continue;
             }
+            // The next record of this page that matches it comes second.
+            claims.entry(to).or_default().push(update.row.key.clone());
             let sealed = seal(&stored, &self.mapping.abilities.volatile);
             if update.known_seal && update.row.seal.is_some_and(|seal| seal != sealed) {
                 let row =
@@ -382,8 +394,14 @@ impl Desk<'_> {
             })
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
+        // A create that was found after a crash is still a create, however it was completed.
+        let completes = ours
+            && !self.before.get(&row.key).is_some_and(|(state, _, _)| state.is_written() || *state == RowState::Held);
         if differing.is_empty() {
             let mut row = unchanged(row, hash);
+            if completes {
+                row.state = RowState::Created;
+            }
             row.seal = Some(seal(stored, &self.mapping.abilities.volatile));
             return self.settle(row, "update");
         }
@@ -399,7 +417,7 @@ impl Desk<'_> {
         });
         self.work.push(Work {
             row,
-            state: RowState::Updated,
+            state: if completes { RowState::Created } else { RowState::Updated },
             object: self.mapping.to.clone(),
             kind: OperationKind::Update { id: stored.id.clone(), version: stored.version.clone() },
             fields: differing,

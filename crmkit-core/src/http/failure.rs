@@ -2,6 +2,8 @@
 
 use std::{error::Error as _, time::Duration};
 
+use reqwest::Url;
+
 use super::Request;
 use crate::{Error, ErrorKind, Retry};
 
@@ -9,6 +11,7 @@ const SOON: Duration = Duration::from_secs(2);
 
 /// The request could not be sent, or its answer did not come back whole.
 pub(super) fn lost(request: &Request, error: reqwest::Error) -> Error {
+    let host = error.url().and_then(authority);
     let error = error.without_url();
     if no_tls(&error) {
         let message = "the connection needs TLS and no backend is compiled in; enable the connector's feature `rustls` or \
@@ -26,7 +29,17 @@ pub(super) fn lost(request: &Request, error: reqwest::Error) -> Error {
     } else {
         ("the connection was lost before the answer was whole", request.uncertain(SOON))
     };
-    Error::new(ErrorKind::Unavailable, request.operation, message, retry).with_source(error)
+    let lost = Error::new(ErrorKind::Unavailable, request.operation, message, retry).with_source(error);
+    match host {
+        Some(host) => lost.with_context("host", host),
+        None => lost,
+    }
+}
+
+/// Host and port, where it is not the scheme's own; never the path or query.
+fn authority(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 /// Without a TLS backend, the HTTP connector refuses the scheme, in words only.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::{Method, header::HeaderMap};
 use serde::{Serialize, de::DeserializeOwned};
@@ -24,7 +25,8 @@ pub struct Request {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) query: Vec<(&'static str, String)>,
-    pub(super) json: Option<Vec<u8>>,
+    /// Shared by all attempts.
+    pub(super) json: Option<Bytes>,
     pub(super) class: CostClass,
     pub(super) cost: u32,
     pub(super) creating: bool,
@@ -66,7 +68,7 @@ impl Request {
 
     /// The same request with a JSON body.
     pub fn json(mut self, body: &impl Serialize) -> Self {
-        self.json = Some(serde_json::to_vec(body).expect("request bodies are serialisable"));
+        self.json = Some(serde_json::to_vec(body).expect("request bodies are serialisable").into());
         self
     }
 

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
 
 use super::{Answer, Dialect, Request, Verdict, failure};
-use crate::{AccountKey, Clock, Credentials, Digest, Error, LimitSignal, RateBudget, Result};
+use crate::{AccountKey, Clock, Credentials, Digest, Error, Hold, LimitSignal, RateBudget, Result};
 
 /// Sends requests for a connector. Clones share client, pause and account.
 ///
@@ -44,6 +44,8 @@ struct Inner {
     patience: Duration,
     body_limit: usize,
     company: RwLock<String>,
+    /// The token of the last request and the account it stands for.
+    account: Mutex<Option<(SecretString, AccountKey)>>,
     paused: Mutex<Option<DateTime<Utc>>>,
 }
 
@@ -69,7 +71,7 @@ impl Transport {
         body_limit: usize,
     ) -> Self {
         let company = RwLock::new(base.host_str().unwrap_or_default().to_owned());
-        let paused = Mutex::default();
+        let (account, paused) = (Mutex::default(), Mutex::default());
         Self(Arc::new(Inner {
             client,
             base,
@@ -80,6 +82,7 @@ impl Transport {
             patience,
             body_limit,
             company,
+            account,
             paused,
         }))
     }
@@ -92,6 +95,7 @@ impl Transport {
     /// Names the company whose windows all tokens share, once it is known; until then it is the host.
     pub fn bind(&self, company: &str) {
         *self.0.company.write().unwrap_or_else(PoisonError::into_inner) = company.to_owned();
+        *self.0.account.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Sends a request and gives the answer that the dialect calls done.
@@ -107,10 +111,11 @@ impl Transport {
         let mut renewed = false;
         for attempt in 1.. {
             let account = inner.account(&token);
-            inner.wait_for_slot(&request, &account, deadline).await?;
+            let hold = inner.wait_for_slot(&request, &account, deadline).await?;
             let span =
                 tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
             let answer = inner.exchange(&request, &token).instrument(span).await?;
+            drop(hold);
             for signal in inner.dialect.signals(&answer) {
                 inner.budget.report(&account, &request.class, &signal).await;
             }
@@ -142,23 +147,31 @@ impl Transport {
 
 impl Inner {
     fn account(&self, token: &SecretString) -> AccountKey {
+        let mut last = self.account.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, account)) = last.as_ref().filter(|(known, _)| known.expose_secret() == token.expose_secret()) {
+            return account.clone();
+        }
         let digest = Digest::of(token.expose_secret().as_bytes()).to_string();
-        AccountKey::of(&self.company.read().unwrap_or_else(PoisonError::into_inner), &digest[..16])
+        let account = AccountKey::of(&self.company.read().unwrap_or_else(PoisonError::into_inner), &digest[..16]);
+        *last = Some((token.clone(), account.clone()));
+        account
     }
 
-    /// Waits until the budget and every pause let the request leave, and gives up where that is after its deadline.
-    async fn wait_for_slot(&self, request: &Request, account: &AccountKey, deadline: DateTime<Utc>) -> Result<()> {
+    /// Waits until the budget and every pause let the request leave, and gives up where that is after its deadline. The slot is
+    /// for now: time is held until the request is answered.
+    async fn wait_for_slot(&self, request: &Request, account: &AccountKey, deadline: DateTime<Utc>) -> Result<Hold> {
         loop {
             let Ok(patience) = (deadline - self.clock.now()).to_std() else { return Err(failure::too_late(request)) };
             let wait = self.budget.reserve(account, &request.class, request.cost, patience).await?;
             if !wait.is_zero() {
                 self.clock.sleep_until(self.clock.now() + delta(wait)).await;
             }
+            let hold = self.clock.hold();
             let now = self.clock.now();
             let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until > now);
             // Somebody was throttled while this request waited: its place is void, it asks for another.
             if !paused {
-                return if now > deadline { Err(failure::too_late(request)) } else { Ok(()) };
+                return if now > deadline { Err(failure::too_late(request)) } else { Ok(hold) };
             }
         }
     }

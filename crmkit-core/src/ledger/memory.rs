@@ -262,6 +262,10 @@ impl Store {
                 let lines = self.audit.iter().skip(usize::try_from(after).unwrap_or(usize::MAX));
                 lines.take(most).cloned().map(Entry::Audit).collect()
             }
+            Select::AuditHead => {
+                let last = self.audit.last().filter(|_| after.is_none());
+                last.cloned().map(Entry::Audit).into_iter().collect()
+            }
             Select::Counts { pass } => {
                 let after = after_count(after)?;
                 let counts = self.counts(*pass).into_iter();

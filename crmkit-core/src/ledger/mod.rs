@@ -330,6 +330,8 @@ pub enum Select {
     Prior(LedgerKey),
     /// Audit lines.
     Audit,
+    /// The last audit line: the head of the chain.
+    AuditHead,
     /// Row counts per mapping, part, state and uncertainty, of one pass or all.
     Counts {
         /// Last changed in this pass.
@@ -408,7 +410,7 @@ pub trait IdLedger: Debug + Send + Sync + 'static {
     /// Leases a unit and raises its epoch. The same owner may lease again at any time.
     async fn lease(&self, unit: &UnitKey, owner: &str, ttl: Duration) -> Result<Lease>;
 
-    /// Prolongs a lease; the epoch stays. Gives the lease with its new end.
+    /// Prolongs a lease; the epoch stays. Gives the lease with its new end. For no time at all, it gives the lease back.
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Lease>;
 
     /// Applies all changes or none.

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use futures::{Stream, lock::Mutex};
+use secrecy::SecretString;
 
 use crate::{
     Binding, Clock, DestinationWriter, Error, IdLedger, MigrationId, Plan, Problem, Result, SourceConnector,
@@ -55,6 +56,7 @@ pub struct MigrationBuilder {
     tenant: String,
     actor: String,
     worker: String,
+    digest_key: SecretString,
     source: Option<Arc<dyn SourceConnector>>,
     destination: Option<Arc<dyn DestinationWriter>>,
     ledger: Option<Arc<dyn IdLedger>>,
@@ -79,6 +81,13 @@ impl MigrationBuilder {
     /// The name of this process or thread among those that work on the migration.
     pub fn worker(mut self, worker: impl Into<String>) -> Self {
         self.worker = worker.into();
+        self
+    }
+
+    /// A secret of the host's that keys the digests of ids in the audit log, so that ids which are e-mail addresses cannot be guessed
+    /// from them. Keep it the same for a migration's whole life; without one, the digests are of the ids and the tenant alone.
+    pub fn digest_key(mut self, key: SecretString) -> Self {
+        self.digest_key = key;
         self
     }
 
@@ -143,6 +152,7 @@ impl MigrationBuilder {
             tenant: self.tenant,
             actor: self.actor,
             worker: self.worker,
+            digest_key: self.digest_key,
             source: self.source.ok_or_else(|| missing("source"))?,
             destination: self.destination.ok_or_else(|| missing("destination"))?,
             ledger: self.ledger.ok_or_else(|| missing("ledger"))?,
@@ -164,6 +174,7 @@ impl Migration {
             tenant: "default".to_owned(),
             actor: "crmkit".to_owned(),
             worker: "worker".to_owned(),
+            digest_key: SecretString::from(String::new()),
             source: None,
             destination: None,
             ledger: None,

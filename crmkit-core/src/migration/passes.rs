@@ -1,7 +1,7 @@
 //! Starting, driving and closing passes.
 
 use crate::{
-    Change, PhaseTask, Plan, Result, UnitKey, UnitState,
+    Change, Error, PhaseTask, Plan, Result, UnitKey, UnitState,
     engine::{ALL, Action, Event, GATE, LeaseGuard, PassKind, PassRecord, Phase, Task, keep, pass_key, run_pass},
     migration::Migration,
 };
@@ -39,10 +39,12 @@ impl Migration {
     /// The unfinished pass of a kind, or a new one.
     pub(super) async fn start(&self, kind: PassKind, phases: Vec<Phase>, gate: Option<String>) -> Result<u32> {
         let core = &*self.core;
-        let mut lease = LeaseGuard::take(core, &UnitKey::control(&core.migration)).await?;
+        let mut lease = LeaseGuard::control(core).await?;
         let passes = self.passes().await?;
         if let Some(open) = passes.iter().find(|pass| pass.kind == kind && pass.finished.is_none()) {
-            return Ok(open.number);
+            let number = open.number;
+            lease.release().await;
+            return Ok(number);
         }
         let number = passes.last().map_or(1, |pass| pass.number + 1);
         let record = PassRecord { number, kind, phases, gate, started: core.clock.now(), finished: None };
@@ -62,16 +64,27 @@ impl Migration {
             }
         }
         lease.commit(&changes).await?;
+        lease.release().await;
         core.events.tell(Event::PassStarted { pass: number, kind });
         Ok(number)
     }
 
     pub(super) async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        LeaseGuard::take(&self.core, &UnitKey::control(&self.core.migration)).await?.commit(&changes).await
+        let mut lease = LeaseGuard::control(&self.core).await?;
+        lease.commit(&changes).await?;
+        lease.release().await;
+        Ok(())
     }
 
     /// The phases of a writing pass: what matching needs to know first, then the planner's.
     pub(super) async fn write_phases(&self, plan: &Plan) -> Result<Vec<Phase>> {
+        let source = self.core.source.describe().await?;
+        for mapping in &plan.mappings {
+            if source.schema.object(&mapping.from).is_some_and(|object| !object.repeatable) {
+                let message = "the source's pages cannot be read twice the same, which a crash-proof run needs";
+                return Err(Error::input("pass.start", message).with_context("object", &mapping.from));
+            }
+        }
         let matching: Vec<_> = plan
             .mappings
             .iter()

@@ -5,12 +5,11 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::UnitKey;
 use crate::{
     AuditEntry, Change, Destination, Error, ExistingItem, ItemKind, Plan, Prepared, PreparedItem, Recovery, Result,
-    Retry, SchemaItem,
+    Retry, SchemaItem, Uncertain,
     engine::{LeaseGuard, keep},
-    migration::{Approval, Migration, PLAN_GATE},
+    migration::{Approval, Migration, Observed, PLAN_GATE, UncertainCount},
 };
 
 /// What `prepare` made or took.
@@ -22,6 +21,10 @@ pub struct Preparation {
     pub version: u32,
     /// The items, by their name in the plan, in the order they were made.
     pub items: Prepared,
+    /// How creates whose answer was lost were resolved.
+    pub uncertain: UncertainCount,
+    /// What differs from run to run.
+    pub observed: Observed,
 }
 
 /// An item that is about to be made.
@@ -52,7 +55,7 @@ impl Migration {
         self.admit(approval, PLAN_GATE).await?;
         let plan = self.frozen_plan().await?;
         let core = &*self.core;
-        let mut lease = LeaseGuard::take(core, &UnitKey::control(&core.migration)).await?;
+        let mut lease = LeaseGuard::control(core).await?;
         let mut destination = core.destination.describe().await?;
         if self.facts().get::<Vec<ExistingItem>>("document", "snapshot").await?.is_none() {
             lease.commit(&[keep("document", "snapshot", &destination.items)]).await?;
@@ -61,12 +64,22 @@ impl Migration {
         for wanted in wanted(&plan, &destination) {
             self.ensure(wanted, &mut lease, &mut destination).await?;
         }
+        lease.release().await;
         let mut prepared = self.prepared().await?;
         prepared.0.sort_by(|a, _, b, _| {
             let place = |key: &String| order.iter().position(|known| known == key);
             place(a).cmp(&place(b))
         });
-        Ok(Preparation { format: "crmkit.preparation".to_owned(), version: 1, items: prepared })
+        let mut uncertain = UncertainCount::default();
+        for (_, resolved) in self.facts().all::<Uncertain>("prepare_uncertain").await? {
+            match resolved {
+                Uncertain::Adopted => uncertain.adopted += 1,
+                Uncertain::Resent => uncertain.resent += 1,
+                Uncertain::Held => uncertain.held += 1,
+            }
+        }
+        let observed = self.observed(None).await?;
+        Ok(Preparation { format: "crmkit.preparation".to_owned(), version: 1, items: prepared, uncertain, observed })
     }
 
     pub(super) async fn prepared(&self) -> Result<Prepared> {
@@ -93,7 +106,9 @@ impl Migration {
                 .with_context("item", &wanted.key)
         })?;
         loop {
-            let id = match self.facts().get::<Preparing>("preparing", &wanted.key).await? {
+            let earlier = self.facts().get::<Preparing>("preparing", &wanted.key).await?;
+            let was_lost = earlier.is_some();
+            let id = match earlier {
                 Some(earlier) => {
                     // An earlier attempt may have arrived, or may still arrive.
                     core.clock.sleep_until(earlier.send_before + core.settings.settle_after).await;
@@ -102,6 +117,10 @@ impl Migration {
                 }
                 None => None,
             };
+            if was_lost {
+                let resolved = if id.is_some() { Uncertain::Adopted } else { Uncertain::Resent };
+                lease.commit(&[keep("prepare_uncertain", wanted.key.clone(), &resolved)]).await?;
+            }
             let id = match id {
                 Some(id) => Ok(id),
                 None => {

@@ -113,7 +113,7 @@ impl Migration {
             uncertain: uncertain_counts(&counts),
             mismatches,
             held,
-            observed: Observed::of(&record),
+            observed: self.observed(Some(&record)).await?,
         })
     }
 }

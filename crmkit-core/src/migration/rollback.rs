@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Digest, Error, PreparedItem, Result, RowState, Select,
-    engine::{Action, Kept, PassKind, Phase, Task, kept_kind, pass_key},
-    migration::{Approval, Migration, Observed, PLAN_GATE, SAMPLE_GATE, rollback_gate},
+    Change, Digest, Error, PreparedItem, RecordRef, Result, RowState, Select,
+    engine::{Action, Kept, PassKind, Phase, Task, keep, kept_kind, pass_key},
+    migration::{Approval, Migration, Observed, PLAN_GATE, SAMPLE_GATE, UncertainCount, rollback_gate},
 };
 
 /// What a rollback would do.
@@ -46,6 +46,8 @@ pub struct RollbackReport {
     pub kept_items: Vec<String>,
     /// Fields that could not get their earlier value back.
     pub unrestored: Vec<String>,
+    /// How creates whose answer was lost were resolved: a rollback makes none.
+    pub uncertain: UncertainCount,
     /// What differs from run to run.
     pub observed: Observed,
 }
@@ -59,6 +61,13 @@ impl Migration {
     /// Approves a rollback as previewed.
     pub async fn approve_rollback(&self, preview: &RollbackPreview, actor: &str) -> Result<Approval> {
         self.open().await?;
+        let kept: Option<RollbackPreview> = self.facts().get("document", &preview_key(preview.observed.pass)).await?;
+        if kept.as_ref() != Some(preview) {
+            return Err(Error::state(
+                "approve.rollback",
+                "the ledger holds another preview; look at that one and approve it",
+            ));
+        }
         let fingerprint = Digest::of_document(&(preview.remove, preview.restore, &preview.kept, &preview.retire));
         self.approve(&rollback_gate(preview.observed.pass), fingerprint, actor, Vec::new()).await
     }
@@ -97,7 +106,7 @@ impl Migration {
             Some(_) => Vec::new(),
         };
         let record = self.pass(pass).await?;
-        Ok(RollbackPreview {
+        let preview = RollbackPreview {
             format: "crmkit.rollback-preview".to_owned(),
             version: 1,
             // Records that stay only because another refers to them were counted before that was known.
@@ -105,8 +114,10 @@ impl Migration {
             restore: sum("restore"),
             kept,
             retire,
-            observed: Observed::of(&record),
-        })
+            observed: self.observed(Some(&record)).await?,
+        };
+        self.commit(vec![keep("document", preview_key(pass), &preview)]).await?;
+        Ok(preview)
     }
 
     pub(super) async fn undo(&self, of: Option<u32>, preview: u32, gate: String) -> Result<RollbackReport> {
@@ -124,7 +135,10 @@ impl Migration {
             let forget = |gate: &str| Change::Forget { kind: "approval".to_owned(), key: gate.to_owned() };
             let sample = Change::Forget { kind: "document".to_owned(), key: "sample".to_owned() };
             let snapshot = Change::Forget { kind: "document".to_owned(), key: "snapshot".to_owned() };
-            self.commit(vec![forget(PLAN_GATE), forget(SAMPLE_GATE), sample, snapshot]).await?;
+            let mut forgotten = vec![forget(PLAN_GATE), forget(SAMPLE_GATE), sample, snapshot];
+            let chosen = self.facts().all::<RecordRef>("sample").await?;
+            forgotten.extend(chosen.into_iter().map(|(key, _)| Change::Forget { kind: "sample".to_owned(), key }));
+            self.commit(forgotten).await?;
         }
         Ok(RollbackReport {
             format: "crmkit.rollback".to_owned(),
@@ -141,11 +155,17 @@ impl Migration {
                 .into_iter()
                 .map(|(key, reason)| format!("{key}: {reason}"))
                 .collect(),
-            observed: Observed::of(&record),
+            uncertain: UncertainCount::default(),
+            observed: self.observed(Some(&record)).await?,
         })
     }
 
     async fn kept(&self, preview: u32) -> Result<Vec<Kept>> {
         Ok(self.facts().all::<Kept>(&kept_kind(preview)).await?.into_iter().map(|(_, kept)| kept).collect())
     }
+}
+
+/// The key under which a preview is kept until it is approved.
+fn preview_key(pass: u32) -> String {
+    format!("rollback-preview/{}", pass_key(pass))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Reject, Result, Select,
+    Digest, Entry, Error, Reject, Result, Select,
     engine::{Action, PassKind, PassRecord, pass_key},
     migration::{
         Approval, HeldReason, Migration, ObjectCount, SAMPLE_GATE, UncertainCount,
@@ -44,11 +44,27 @@ pub struct Observed {
     pub started: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished: Option<DateTime<Utc>>,
+    /// Place of the audit log's last line when the document was made.
+    pub audit_sequence: u64,
+    /// The audit chain's head then: no line before it can be changed or taken out unseen.
+    pub audit_head: Option<Digest>,
 }
 
-impl Observed {
-    pub(super) fn of(pass: &PassRecord) -> Self {
-        Self { pass: pass.number, started: Some(pass.started), finished: pass.finished }
+impl Migration {
+    /// What a document says about when it was made.
+    pub(super) async fn observed(&self, pass: Option<&PassRecord>) -> Result<Observed> {
+        let head = self.core.ledger.select(&Select::AuditHead, None, 1).await?.items.into_iter().next();
+        let (audit_sequence, audit_head) = match head {
+            Some(Entry::Audit(line)) => (line.sequence, Some(line.chain)),
+            _ => (0, None),
+        };
+        Ok(Observed {
+            pass: pass.map_or(0, |pass| pass.number),
+            started: pass.map(|pass| pass.started),
+            finished: pass.and_then(|pass| pass.finished),
+            audit_sequence,
+            audit_head,
+        })
     }
 }
 
@@ -144,11 +160,13 @@ impl Migration {
             quarantined: rejects
                 .items
                 .into_iter()
-                .filter_map(|entry| {
-                    if let crate::Entry::Fact(fact) = entry { serde_json::from_value(fact.value).ok() } else { None }
-                })
+                .filter_map(
+                    |entry| {
+                        if let Entry::Fact(fact) = entry { serde_json::from_value(fact.value).ok() } else { None }
+                    },
+                )
                 .collect(),
-            observed: Observed::of(&record),
+            observed: self.observed(Some(&record)).await?,
         })
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Digest, MappingId, PageRequest, Plan, RecordRef, Result, Selection,
     engine::{Action, ComparedRecord, PassContext, PassKind, PassRecord, describe_pass, keep, pass_key},
-    migration::{Approval, HeldReason, Migration, Observed, PLAN_GATE},
+    migration::{Approval, HeldReason, Migration, Observed, PLAN_GATE, UncertainCount, counts::uncertain_counts},
 };
 
 /// What became of the sample, field by field.
@@ -31,6 +31,8 @@ pub struct SampleDiff {
     pub held: Vec<HeldReason>,
     /// The sample was taken back; otherwise it is part of the run.
     pub rolled_back: bool,
+    /// How creates whose answer was lost were resolved.
+    pub uncertain: UncertainCount,
     /// What differs from run to run.
     pub observed: Observed,
 }
@@ -78,6 +80,7 @@ impl Migration {
             .map(|(_, record)| record)
             .collect();
         let held = self.held_reasons(&plan, Some(written)).await?;
+        let uncertain = uncertain_counts(&self.facts().counts(Some(written)).await?);
         if !plan.sample.keep {
             let preview = self.preview(Some(written)).await?;
             self.undo(Some(written), preview.observed.pass, PLAN_GATE.to_owned()).await?;
@@ -93,7 +96,8 @@ impl Migration {
             records,
             held,
             rolled_back: !plan.sample.keep,
-            observed: Observed::of(&self.pass(written).await?),
+            uncertain,
+            observed: self.observed(Some(&self.pass(written).await?)).await?,
         };
         self.commit(vec![keep("document", "sample", &sample)]).await?;
         Ok(sample)
@@ -143,7 +147,8 @@ impl Migration {
             finished: None,
         };
         let cx = describe_pass(&self.core, record).await?;
-        let share = plan.sample.size.div_ceil(2 * plan.mappings.len().max(1)).max(1);
+        // Four fifths are chosen; what their links need makes up the rest.
+        let share = (plan.sample.size * 4 / 5).div_ceil(plan.mappings.len().max(1)).max(1);
         let mut chosen: HashSet<RecordRef> = HashSet::new();
         let mut needed: Vec<(MappingId, RecordRef)> = Vec::new();
         for mapping in &plan.mappings {

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 
 use super::traffic::{InFlight, InFlightGuard};
-use crate::Clock;
+use crate::{Clock, Hold};
 
 /// Real time plus an offset.
 #[derive(Debug)]
@@ -32,9 +32,11 @@ impl Shifted {
     }
 }
 
-/// Jumps to the end of the earliest wait as soon as nothing is in flight, so that days pass in seconds.
+/// Stands still while anything is in flight, and jumps to the end of the earliest wait as soon as nothing is, so that days pass
+/// in seconds and a slow machine looks like a fast one.
 ///
-/// A server that shares [`JumpingClock::in_flight`] keeps time from jumping while it answers.
+/// A server that shares [`JumpingClock::in_flight`] keeps time from jumping while it answers, a client that
+/// [holds](Clock::hold) the clock while it asks. A wait never takes longer than it would in real time.
 ///
 /// ```
 /// use std::time::Instant;
@@ -54,7 +56,7 @@ pub struct JumpingClock(Arc<Jumping>);
 
 #[derive(Debug)]
 struct Jumping {
-    time: Shifted,
+    base: DateTime<Utc>,
     grace: Duration,
     in_flight: InFlight,
     file: Option<PathBuf>,
@@ -103,7 +105,7 @@ impl JumpingClock {
 
     fn build(base: DateTime<Utc>, file: Option<PathBuf>) -> Self {
         Self(Arc::new(Jumping {
-            time: Shifted::at(base),
+            base,
             grace: Duration::from_millis(3),
             in_flight: InFlight::default(),
             file,
@@ -137,7 +139,7 @@ impl Jumping {
     fn shift(&self, state: &mut JumpingState, by: TimeDelta) {
         state.offset += by;
         if let Some(path) = &self.file {
-            let ahead = self.time.now(state.offset) - Utc::now();
+            let ahead = self.base + state.offset - Utc::now();
             if let Err(error) = write_atomically(path, &(ahead.num_milliseconds() + 1).to_string()) {
                 tracing::warn!(%error, "the clock's offset could not be written");
             }
@@ -145,12 +147,21 @@ impl Jumping {
         self.changed.notify_waiters();
     }
 
+    /// Moves to a moment that real time has reached by itself.
+    fn catch_up(&self, when: DateTime<Utc>) {
+        let mut state = self.lock();
+        let by = when - (self.base + state.offset);
+        if by > TimeDelta::zero() {
+            self.shift(&mut state, by);
+        }
+    }
+
     /// Jumps to `waiter` if it is the earliest and nothing has been in flight for a moment.
     fn try_jump(&self, waiter: (DateTime<Utc>, u64)) {
         let mut state = self.lock();
         let idle = self.in_flight.idle_for().is_some_and(|idle| idle >= self.grace);
         if idle && state.waiters.first() == Some(&waiter) {
-            let by = waiter.0 - self.time.now(state.offset);
+            let by = waiter.0 - (self.base + state.offset);
             if by > TimeDelta::zero() {
                 self.shift(&mut state, by);
             }
@@ -180,8 +191,11 @@ impl Drop for Waiter<'_> {
 #[async_trait]
 impl Clock for JumpingClock {
     fn now(&self) -> DateTime<Utc> {
-        let offset = self.0.lock().offset;
-        self.0.time.now(offset)
+        self.0.base + self.0.lock().offset
+    }
+
+    fn hold(&self) -> Hold {
+        Hold::new(self.request_guard())
     }
 
     async fn sleep_until(&self, when: DateTime<Utc>) {
@@ -197,6 +211,7 @@ impl Clock for JumpingClock {
             key
         };
         let waiter = Waiter { clock, key };
+        let real = tokio::time::Instant::now() + (when - self.now()).to_std().unwrap_or_default();
         loop {
             let mut changed = std::pin::pin!(clock.changed.notified());
             changed.as_mut().enable();
@@ -204,13 +219,10 @@ impl Clock for JumpingClock {
                 return;
             }
             let first = clock.lock().waiters.first() == Some(&waiter.key);
-            if first {
-                tokio::select! {
-                    () = changed => {}
-                    () = tokio::time::sleep(clock.grace) => clock.try_jump(waiter.key),
-                }
-            } else {
-                changed.await;
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep(clock.grace), if first => clock.try_jump(waiter.key),
+                () = tokio::time::sleep_until(real) => clock.catch_up(when),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use chrono_tz::Tz;
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::{FieldName, FieldType, TransformCall, Value};
@@ -122,6 +123,32 @@ pub struct FactoryInput<'a> {
     pub arguments: &'a Json,
     /// The names of the inputs: the line's source fields for its first transform, none for those after it.
     pub from: &'a [FieldName],
+}
+
+impl FactoryInput<'_> {
+    /// The arguments as a type of the transform's own; none at all read as an empty table.
+    ///
+    /// ```
+    /// #[derive(serde::Deserialize)]
+    /// struct Arguments {
+    ///     step: i64,
+    /// }
+    /// let arguments = serde_json::json!({ "step": 5 });
+    /// let input = crmkit_core::FactoryInput { arguments: &arguments, from: &[] };
+    /// assert_eq!(input.parse::<Arguments>()?.step, 5);
+    /// # Ok::<(), crmkit_core::TransformError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, TransformError> {
+        let arguments = match self.arguments {
+            Json::Null => Json::Object(serde_json::Map::new()),
+            given => given.clone(),
+        };
+        serde_json::from_value(arguments)
+            .map_err(|error| TransformError::hold(format!("the arguments are wrong: {error}")))
+    }
 }
 
 /// Builds a transform from a plan line's arguments.

@@ -16,18 +16,25 @@ use crate::{object::Object, wire};
 
 /// An organization, person or deal as it is stored.
 pub(crate) fn stored_entity(object: Object, schema: &ObjectSchema, entity: &wire::Entity) -> Stored {
-    let fields = schema.fields.values().filter(|field| field.carrier.is_none()).filter_map(|field| {
-        let json = if field.custom {
-            entity.custom_fields.as_ref()?.get(field.name.as_str())?.clone()
+    let value_of = |field: &FieldSchema| {
+        if field.custom {
+            from_json(field, entity.custom_fields.as_ref()?.get(field.name.as_str())?)
         } else if field.ty == FieldType::Money {
-            json!({"value": entity.fields.get("value")?, "currency": entity.fields.get("currency")?})
+            let (amount, currency) = (entity.fields.get("value")?, entity.fields.get("currency")?);
+            from_json(field, &json!({"value": amount, "currency": currency}))
         } else {
-            entity.fields.get(field.name.as_str())?.clone()
-        };
-        Some((field.name.clone(), from_json(field, &json)?))
-    });
-    let deleted = entity.is_deleted.unwrap_or(false) || entity.fields.get("status") == Some(&json!("deleted"));
-    let mut stored = stored(entity.id, fields.collect(), deleted, entity.fields.get("update_time"));
+            from_json(field, entity.fields.get(field.name.as_str())?)
+        }
+    };
+    let mut fields = Fields::with_capacity(schema.fields.len());
+    for field in schema.fields.values().filter(|field| field.carrier.is_none()) {
+        if let Some(value) = value_of(field) {
+            fields.insert(field.name.clone(), value);
+        }
+    }
+    let deleted =
+        entity.is_deleted.unwrap_or(false) || entity.fields.get("status").and_then(Json::as_str) == Some("deleted");
+    let mut stored = stored(entity.id, fields, deleted, entity.fields.get("update_time"));
     for (counter, counted) in object.counters() {
         if let Some(count) = entity.fields.get(*counter).and_then(Json::as_u64) {
             *stored.attached.entry(ObjectName::from(*counted)).or_default() += count;

@@ -32,7 +32,7 @@ pub(crate) enum Parent<'a> {
 
 impl<'a> Fates<'a> {
     pub(crate) fn of(expected: &'a Expected) -> Self {
-        let mut fates = HashMap::new();
+        let mut fates: HashMap<&RecordRef, Option<&'static str>> = HashMap::new();
         // Records come in an order in which what is linked to comes first, apart from parents, which hold nothing back.
         for record in expected.records.iter().filter(|record| record.key.object != "tasks") {
             let fate = record.fate_when(|trouble| match trouble {

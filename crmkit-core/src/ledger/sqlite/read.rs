@@ -136,6 +136,11 @@ impl Reader {
                 let sql = "SELECT sequence, content, chain FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
                 self.list(sql, params![after, limit], line_of)
             }
+            Select::AuditHead => {
+                let after = after_number(after)?.map_or(0, signed);
+                let sql = "SELECT sequence, content, chain FROM audit WHERE sequence > ?1 ORDER BY sequence DESC LIMIT min(1, ?2)";
+                self.list(sql, params![after, limit], line_of)
+            }
             Select::Counts { pass } => {
                 let after = after_count(after)?;
                 let sql = "SELECT mapping, part, state, uncertain, sum(entries) FROM counts

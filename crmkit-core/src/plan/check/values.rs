@@ -1,5 +1,7 @@
 //! Values that a line can give to a pick-list: stages and options that are neither there nor planned.
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use super::Check;
@@ -75,6 +77,9 @@ impl Check<'_> {
             }
             _ => {}
         }
+        // A stage that is there is an option and an item.
+        let mut seen = HashSet::new();
+        known.retain(|label| seen.insert(label.clone()));
         known
     }
 }

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use crate::{DestinationWriter, Fields, ObjectName, PageRequest, RecordId, Stored};
 
 pub use rules::*;
-pub use saboteur::RetriesLostCreates;
+pub use saboteur::{DropsUnknownFields, IgnoresDeadlines, RetriesLostCreates};
 
 /// What happens to the next create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use std::{
     fmt, fs,
     io::{self, BufRead, IsTerminal, Write},
     path::Path,
+    slice,
 };
 
-use crmkit_core::{Approval, Audit, AuditOptions, Error, Migration, Plan, Reconciliation, RunReport};
+use crmkit_core::{Approval, Audit, AuditOptions, Error, Migration, Plan, Reconciliation, Review, RunReport, Severity};
 
 use crate::{
     connect::{bundled, connect},
@@ -143,23 +144,50 @@ impl Steps<'_> {
             self.documents.text("plan.toml", &plan.to_toml())?;
         }
         if review.blocked() {
-            for problem in review.problems.iter().filter(|problem| problem.severity == crmkit_core::Severity::Block) {
-                eprintln!("{problem}");
-            }
+            let told = self.blocking(&review);
             return match &self.options.plan {
-                Some(plan) => Err(Failure(format!("{}: the plan cannot be approved as it is", plan.display()))),
-                None => Ok(Ending::Open),
+                Some(_) => Err(Failure(told)),
+                None => {
+                    eprintln!("{told}");
+                    Ok(Ending::Open)
+                }
             };
         }
         Ok(Ending::Clean)
     }
 
+    /// What blocks the plan, each problem with its line in the plan's file.
+    fn blocking(&self, review: &Review) -> String {
+        let path = match &self.options.plan {
+            Some(given) => given.clone(),
+            None if self.options.export.is_none() => bundled().join("plan.toml"),
+            None => self.documents.path("plan.toml"),
+        };
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let blocking = review.problems.iter().filter(|problem| problem.severity == Severity::Block);
+        let told = blocking.cloned().map(|mut problem| {
+            if !problem.pointer.is_empty() {
+                Plan::locate(slice::from_mut(&mut problem), &text, &path.display().to_string());
+            }
+            problem.to_string()
+        });
+        told.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Refuses a plan on the command line that is not the approved one.
+    async fn same_plan(&self) -> Result<(), Failure> {
+        match &self.given {
+            Some(given) if self.migration.approval("plan").await?.is_some() => {
+                Ok(self.migration.ensure_frozen(given).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The plan's approval: the one there is, or a new one.
     async fn plan_approval(&self) -> Result<Approval, Failure> {
+        self.same_plan().await?;
         if let Some(approval) = self.migration.approval("plan").await? {
-            if let Some(given) = &self.given {
-                self.migration.ensure_frozen(given).await?;
-            }
             return Ok(approval);
         }
         let audit = self.audit().await?;
@@ -177,10 +205,10 @@ impl Steps<'_> {
 
     /// The sample and its approval; none where it shows something that nobody should approve unseen.
     async fn sample(&self) -> Result<Option<Approval>, Failure> {
+        let approval = self.plan_approval().await?;
         if let Some(approval) = self.migration.approval("sample").await? {
             return Ok(Some(approval));
         }
-        let approval = self.plan_approval().await?;
         let sample = shown(self.migration, "sample", self.migration.sample(&approval)).await?;
         self.documents.json("sample", &sample)?;
         self.documents.text("sample.md", &sample.to_markdown())?;
@@ -199,9 +227,7 @@ impl Steps<'_> {
     }
 
     async fn run(&self) -> Result<RunReport, Failure> {
-        if let Some(given) = &self.given {
-            self.migration.ensure_frozen(given).await?;
-        }
+        self.same_plan().await?;
         let approval = self.migration.approval("sample").await?.ok_or_else(|| {
             Failure("the sample is not approved; do the steps before first, or all with `--step all`".to_owned())
         })?;
@@ -217,6 +243,7 @@ impl Steps<'_> {
     }
 
     async fn reconcile(&self) -> Result<Ending, Failure> {
+        self.same_plan().await?;
         let reconciliation: Reconciliation = shown(self.migration, "reconcile", self.migration.reconcile()).await?;
         self.documents.json("reconciliation", &reconciliation)?;
         self.documents.text("reconciliation.md", &reconciliation.to_markdown())?;

@@ -3,41 +3,80 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 
 use crate::{
     Destination, DestinationWriter, FileSink, Provisioner, Reader, Remover, Result, Retry, WriteBatch, Written,
 };
 
-/// Sends a create again whose answer was lost, as a careless client does. Breaks
-/// [`a_lost_answer_creates_nothing_twice`](super::a_lost_answer_creates_nothing_twice).
-#[derive(Debug)]
-pub struct RetriesLostCreates(pub Arc<dyn DestinationWriter>);
+/// A connector that writes in its own way, and is otherwise the one it wraps.
+macro_rules! saboteur {
+    ($(#[$docs:meta])* $name:ident, |$inner:ident, $batch:ident| $write:expr) => {
+        $(#[$docs])*
+        #[derive(Debug)]
+        pub struct $name(pub Arc<dyn DestinationWriter>);
 
-#[async_trait]
-impl DestinationWriter for RetriesLostCreates {
-    async fn describe(&self) -> Result<Destination> {
-        self.0.describe().await
-    }
+        #[async_trait]
+        impl DestinationWriter for $name {
+            async fn describe(&self) -> Result<Destination> {
+                self.0.describe().await
+            }
 
-    async fn write(&self, batch: &WriteBatch) -> Result<Vec<Result<Written>>> {
-        let results = self.0.write(batch).await?;
+            async fn write(&self, batch: &WriteBatch) -> Result<Vec<Result<Written>>> {
+                let ($inner, $batch) = (&*self.0, batch);
+                $write
+            }
+
+            fn reader(&self) -> Option<&dyn Reader> {
+                self.0.reader()
+            }
+
+            fn remover(&self) -> Option<&dyn Remover> {
+                self.0.remover()
+            }
+
+            fn provisioner(&self) -> Option<&dyn Provisioner> {
+                self.0.provisioner()
+            }
+
+            fn file_sink(&self) -> Option<&dyn FileSink> {
+                self.0.file_sink()
+            }
+        }
+    };
+}
+
+saboteur! {
+    /// Sends a create again whose answer was lost, as a careless client does. Breaks
+    /// [`a_lost_answer_creates_nothing_twice`](super::a_lost_answer_creates_nothing_twice) and, an answer that cannot be read
+    /// being lost as well, [`an_unreadable_answer_creates_nothing_twice`](super::an_unreadable_answer_creates_nothing_twice).
+    RetriesLostCreates, |inner, batch| {
+        let results = inner.write(batch).await?;
         let lost = results.iter().any(|result| result.as_ref().is_err_and(|error| error.retry() == Retry::Verify));
-        if lost { self.0.write(batch).await } else { Ok(results) }
+        if lost { inner.write(batch).await } else { Ok(results) }
     }
+}
 
-    fn reader(&self) -> Option<&dyn Reader> {
-        self.0.reader()
+saboteur! {
+    /// Leaves out what the schema does not name, as lenient clients do. Breaks
+    /// [`an_unknown_field_is_refused_not_dropped`](super::an_unknown_field_is_refused_not_dropped).
+    DropsUnknownFields, |inner, batch| {
+        let schema = inner.describe().await?.schema;
+        let mut batch = batch.clone();
+        if let Some(object) = schema.object(&batch.object) {
+            for operation in &mut batch.operations {
+                operation.fields.retain(|name, _| object.fields.contains_key(name));
+            }
+        }
+        inner.write(&batch).await
     }
+}
 
-    fn remover(&self) -> Option<&dyn Remover> {
-        self.0.remover()
-    }
-
-    fn provisioner(&self) -> Option<&dyn Provisioner> {
-        self.0.provisioner()
-    }
-
-    fn file_sink(&self) -> Option<&dyn FileSink> {
-        self.0.file_sink()
+saboteur! {
+    /// Sends whenever it comes to it. Breaks
+    /// [`what_cannot_leave_in_time_is_not_sent`](super::what_cannot_leave_in_time_is_not_sent).
+    IgnoresDeadlines, |inner, batch| {
+        let send_before = batch.send_before + TimeDelta::hours(1);
+        inner.write(&WriteBatch { send_before, ..batch.clone() }).await
     }
 }

@@ -22,9 +22,10 @@ pub use self::{
         the_first_prior_value_stays,
     },
     open::{
-        a_ledger_is_bound_by_its_first_opening, a_running_lease_is_busy_until_it_ends, an_older_epoch_is_fenced,
-        another_account_is_refused_naming_both, intents_survive_reopen, keys_of_another_migration_are_refused,
-        renewing_keeps_the_epoch, two_handles_agree, what_was_committed_survives_reopen,
+        a_lease_renewed_for_no_time_is_given_back, a_ledger_is_bound_by_its_first_opening,
+        a_running_lease_is_busy_until_it_ends, an_older_epoch_is_fenced, another_account_is_refused_naming_both,
+        intents_survive_reopen, keys_of_another_migration_are_refused, renewing_keeps_the_epoch, two_handles_agree,
+        what_was_committed_survives_reopen,
     },
     select::{
         a_reader_never_sees_half_a_commit, counts_follow_every_change, rows_are_found_by_destination_and_link,
@@ -118,6 +119,7 @@ macro_rules! ledger_conformance {
             an_older_epoch_is_fenced
             a_running_lease_is_busy_until_it_ends
             renewing_keeps_the_epoch
+            a_lease_renewed_for_no_time_is_given_back
             two_handles_agree
             rows_come_in_the_order_of_the_keys
             selections_page_in_key_order_without_gaps_or_repeats

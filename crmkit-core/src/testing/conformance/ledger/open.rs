@@ -141,6 +141,14 @@ pub async fn renewing_keeps_the_epoch<H: LedgerHarness>() {
     assert_eq!(error.kind(), ErrorKind::Fenced);
 }
 
+/// "For no time at all, it gives the lease back."
+pub async fn a_lease_renewed_for_no_time_is_given_back<H: LedgerHarness>() {
+    let (_harness, ledger, lease) = begin::<H>().await;
+    ledger.renew(&lease, Duration::ZERO).await.expect("the newest lease");
+    let newer = ledger.lease(&unit(0), "other", TTL).await.expect("nobody holds the unit");
+    assert!(newer.epoch > lease.epoch);
+}
+
 /// "Two handles on one ledger agree."
 pub async fn two_handles_agree<H: LedgerHarness>() {
     let (harness, one, lease) = begin::<H>().await;

@@ -1,0 +1,13 @@
+//! Whole migrations between mocks: what the plan says about matching, owners, duplicates and gates happens, once.
+#![cfg(feature = "testing")]
+
+mod afterwards;
+mod cycles;
+mod gates;
+mod left_out;
+mod matching;
+mod owners;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod workers;
+mod world;

@@ -1,0 +1,78 @@
+//! Several workers on one run.
+
+use crmkit_core::{Action, Clock, Outcome, execute_unit, load_state, next_action, testing::MockFault};
+
+use crate::world::{World, at, company, contact, count};
+
+fn world() -> World {
+    let companies = (0..23).map(|n| {
+        let company = company(&format!("c{n}"), &format!("Company {n}"));
+        if n == 0 { company } else { company.with("parent", at(&format!("c{}", n / 2))) }
+    });
+    let contacts = (0..23).map(|n| {
+        contact(&format!("p{n}"), &format!("Person {n}"), &format!("p{n}@a.example")).with("company", at("c0"))
+    });
+    World::new(companies, contacts)
+}
+
+fn each_once(world: &World) {
+    for object in ["organization", "person"] {
+        let names = world.names(object);
+        assert_eq!(names.len(), 23);
+        assert!(names.values().all(|count| *count == 1), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_workers_write_each_record_once() {
+    let world = world();
+    let approval = world.admitted(&world.worker("first")).await;
+    let (one, two) = (world.worker("one"), world.worker("two"));
+    let (a, b) = tokio::join!(one.run(&approval), two.run(&approval));
+    let (a, b) = (a.expect("run"), b.expect("run"));
+    assert!(a.finished && b.finished, "{a:#?} {b:#?}");
+    each_once(&world);
+    assert_eq!((count(&a, "companies").created, count(&a, "contacts").created), (23, 23));
+    assert_eq!(world.crm.log().iter().filter(|line| line.starts_with("create")).count(), 2 * 46, "sample and run");
+    assert!(one.reconcile().await.expect("reconciled").clean);
+}
+
+#[tokio::test]
+async fn workers_that_execute_the_same_units_at_once_give_each_record_once() {
+    let world = world();
+    let migration = world.worker("first");
+    let approval = world.admitted(&migration).await;
+    for nth in [2, 9, 17, 30] {
+        world.crm.fail(nth, if nth % 2 == 0 { MockFault::CloseAfterApply } else { MockFault::CloseBeforeApply });
+    }
+    let pass = migration.start_run(&approval).await.expect("started");
+    let workers = [world.worker("one"), world.worker("two"), world.worker("three")];
+    let mut busy = 0;
+    loop {
+        let state = load_state(migration.core(), pass).await.expect("state");
+        let units = match next_action(&state) {
+            Action::Run { units } => units,
+            Action::SleepUntil { until } => {
+                world.clock.set(until);
+                continue;
+            }
+            Action::Finished => break,
+            other => panic!("nobody has to decide: {other:?}"),
+        };
+        let executions = workers.iter().flat_map(|worker| units.iter().map(|unit| execute_unit(worker.core(), unit)));
+        for outcome in futures::future::join_all(executions).await {
+            match outcome.expect("executed") {
+                Outcome::Busy { until } => {
+                    busy += 1;
+                    world.clock.set(until.max(world.clock.now()));
+                }
+                Outcome::Blocked { reason } => panic!("{reason}"),
+                Outcome::Done | Outcome::Backoff { .. } | Outcome::Fenced => {}
+            }
+        }
+    }
+    assert!(busy > 0, "they were in each other's way");
+    migration.close(pass).await.expect("closed");
+    each_once(&world);
+    assert!(migration.reconcile().await.expect("reconciled").clean);
+}
