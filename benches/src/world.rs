@@ -48,7 +48,7 @@ pub fn records(count: u64) -> MockSource {
     let company = |number: u64| {
         Record::new(RecordRef::new("companies", format!("c{number:07}")))
             .with("name", Value::text(format!("Company number {number} of Ærø & Søn")))
-            .with("region", Value::text(if number % 2 == 0 { "North" } else { "South" }))
+            .with("region", Value::text(if number.is_multiple_of(2) { "North" } else { "South" }))
             .with("founded", Value::Date(day(number).date_naive()))
             .with("created", Value::Timestamp(day(number)))
             .with("owner", owned_by_ada.clone())
