@@ -89,7 +89,9 @@ impl AccountBudget {
         for key in keys {
             match state.meters.get_mut(key) {
                 Some(meter) => meter.forget(now),
-                None => drop(state.meters.insert(key.clone(), Meter::new(&self.windows[key.0], now))),
+                None => {
+                    state.meters.insert(key.clone(), Meter::new(&self.windows[key.0], now));
+                }
             }
         }
     }

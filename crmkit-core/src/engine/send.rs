@@ -43,13 +43,16 @@ pub(super) async fn send(
     }
     let send_before = lease.send_before().await?;
     let now = core.clock.now();
-    let mut intents: Vec<Change> = prior.into_iter().map(Change::Prior).collect();
+    let mut intents: Vec<Change> = Vec::with_capacity(prior.len() + work.len());
+    intents.extend(prior.into_iter().map(Change::Prior));
     intents.extend(work.iter().map(|work| work.intend(now, send_before)));
     lease.commit(&intents).await?;
 
     let answers = perform(core, cx, work, send_before).await;
     let answers = read_missing(core, cx, answers).await?;
     let mut uncertain = 0;
+    // A row and its audit line each: growing step by step would move a page's rows several times.
+    sent.changes.reserve(2 * answers.len() + 1);
     for (work, answer) in answers {
         match answer {
             Ok(written) => {
@@ -121,63 +124,52 @@ fn stops_the_run(kind: ErrorKind) -> bool {
 
 type Answers = Vec<(Work, Result<Written>)>;
 
-async fn perform(core: &Core, cx: &PassContext, work: Vec<Work>, send_before: DateTime<Utc>) -> Answers {
+/// Sends everything, several requests at once; the answers stand beside the writes in the order of the writes.
+async fn perform(core: &Core, cx: &PassContext, mut work: Vec<Work>, send_before: DateTime<Utc>) -> Answers {
     let batch = work
         .first()
         .and_then(|work| cx.destination.abilities.get(&work.object))
         .map_or(1, |abilities| abilities.batch.max(1));
-    let mut batches: Vec<Vec<Work>> = Vec::new();
-    for work in work {
-        match batches.last_mut() {
-            Some(last) if last.len() < batch && last[0].object == work.object => last.push(work),
-            _ => batches.push(vec![work]),
-        }
-    }
-    stream::iter(batches)
-        .map(|mut works| async move {
-            let request = WriteBatch {
-                object: works[0].object.clone(),
-                operations: works
-                    .iter_mut()
-                    .map(|work| Operation { kind: work.kind.clone(), fields: std::mem::take(&mut work.fields) })
-                    .collect(),
-                send_before,
-            };
-            let answers = core.destination.write(&request).await;
-            pair(works, answers)
+    let requests: Vec<WriteBatch> = work
+        .chunk_by_mut(|one, next| one.object == next.object)
+        .flat_map(|same| same.chunks_mut(batch))
+        .map(|works| WriteBatch {
+            object: works[0].object.clone(),
+            operations: works
+                .iter_mut()
+                .map(|work| Operation { kind: work.kind.clone(), fields: std::mem::take(&mut work.fields) })
+                .collect(),
+            send_before,
+        })
+        .collect();
+    let mut answers: Vec<(usize, Vec<Result<Written>>)> = stream::iter(requests.into_iter().enumerate())
+        .map(|(place, request)| async move {
+            (place, for_each(request.operations.len(), core.destination.write(&request).await))
         })
         .buffer_unordered(core.settings.writes_in_flight.max(1))
-        .concat()
-        .await
+        .collect()
+        .await;
+    answers.sort_unstable_by_key(|(place, _)| *place);
+    work.into_iter().zip(answers.into_iter().flat_map(|(_, answers)| answers)).collect()
 }
 
 /// One answer per write. An outer error speaks for all: it is told again for each.
-fn pair(works: Vec<Work>, answers: Result<Vec<Result<Written>>>) -> Answers {
-    match answers {
-        Ok(answers) if answers.len() == works.len() => works.into_iter().zip(answers).collect(),
-        Ok(_) => works
-            .into_iter()
-            .map(|work| {
-                let error = Error::new(
-                    ErrorKind::Protocol,
-                    "write",
-                    "the connector did not answer for every operation",
-                    Retry::Verify,
-                );
-                (work, Err(error))
-            })
-            .collect(),
-        Err(error) => works
-            .into_iter()
-            .map(|work| {
-                let mut told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
-                if let Some(until) = error.until() {
-                    told = told.with_until(until);
-                }
-                (work, Err(told))
-            })
-            .collect(),
-    }
+fn for_each(writes: usize, answers: Result<Vec<Result<Written>>>) -> Vec<Result<Written>> {
+    let error = match answers {
+        Ok(answers) if answers.len() == writes => return answers,
+        Ok(_) => {
+            Error::new(ErrorKind::Protocol, "write", "the connector did not answer for every operation", Retry::Verify)
+        }
+        Err(error) => error,
+    };
+    let tell = || {
+        let told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
+        match error.until() {
+            Some(until) => told.with_until(until),
+            None => told,
+        }
+    };
+    (0..writes).map(|_| Err(tell())).collect()
 }
 
 /// Reads back what the answers did not carry, so that every settled row has its seal.
