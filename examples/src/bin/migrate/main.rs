@@ -12,7 +12,14 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = options::Options::parse();
+    let options = match options::Options::try_parse() {
+        Ok(options) => options,
+        // 2 is for what is held or differs; a wrong call is an error like any other.
+        Err(wrong) => {
+            let _ = wrong.print();
+            return if wrong.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
     match steps::run(&options).await {
         Ok(steps::Ending::Clean) => ExitCode::SUCCESS,
         Ok(steps::Ending::Open) => ExitCode::from(2),
