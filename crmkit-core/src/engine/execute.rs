@@ -140,6 +140,9 @@ impl<'a> LeaseGuard<'a> {
 
     /// Commits under the lease.
     pub(crate) async fn commit(&mut self, changes: &[Change]) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         self.core.ledger.commit(&self.lease, changes).await
     }
 
@@ -153,12 +156,25 @@ impl<'a> LeaseGuard<'a> {
         Ok(self.lease.until.min(now + settings.send_window))
     }
 
-    /// Keeps the unit's end.
-    pub(crate) async fn done(&mut self, unit: UnitState, records: u64) -> Result<Outcome> {
+    /// Keeps the unit's end, together with what it still had to keep.
+    pub(crate) async fn done(&mut self, unit: UnitState, mut changes: Vec<Change>, records: u64) -> Result<Outcome> {
         let key = unit.key.clone();
-        self.commit(&[Change::Unit(UnitState { status: UnitStatus::Done, ..unit })]).await?;
+        changes.push(Change::Unit(UnitState { status: UnitStatus::Done, ..unit }));
+        self.commit(&changes).await?;
         self.core.events.tell(Event::UnitDone { unit: key, records });
         Ok(Outcome::Done)
+    }
+
+    /// Keeps that the unit goes on later, together with what it still had to keep.
+    pub(crate) async fn back_off(
+        &mut self,
+        unit: UnitState,
+        mut changes: Vec<Change>,
+        until: DateTime<Utc>,
+    ) -> Result<Outcome> {
+        changes.push(Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit }));
+        self.commit(&changes).await?;
+        Ok(Outcome::Backoff { until })
     }
 
     /// Opens the unit of the next page, once, so that pages can be worked on side by side.

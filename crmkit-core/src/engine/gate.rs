@@ -46,5 +46,5 @@ pub(super) async fn execute(
         lease.commit(&[Change::Unit(unit)]).await?;
         return Ok(Outcome::Blocked { reason });
     }
-    lease.done(unit, 0).await
+    lease.done(unit, Vec::new(), 0).await
 }

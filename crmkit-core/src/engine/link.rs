@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     Change, CompiledMapping, Digest, DraftLink, Fields, OperationKind, Outcome, PageRequest, Part, PriorValues, Record,
-    RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, UnitStatus, Value,
+    RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, Value,
     compare::same_value,
     engine::{
         Core, Facts, LeaseGuard,
         lookup::{Target, Targets, key_of},
         pass::PassContext,
         recover::{Found, Recovered, recover},
-        send::{send, unchanged},
+        send::{conclude, send, unchanged},
         work::{Work, held, row_of, seal, settled},
     },
 };
@@ -33,11 +33,7 @@ pub(super) async fn execute(
     let page = core.source.read(&request).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
     let mut found = match recover(core, cx, &unit.key, lease).await? {
-        Recovered::Wait(until) => {
-            unit.status = UnitStatus::Backoff { until };
-            lease.commit(&[Change::Unit(unit)]).await?;
-            return Ok(Outcome::Backoff { until });
-        }
+        Recovered::Wait(until) => return lease.back_off(unit, Vec::new(), until).await,
         Recovered::Known(found) => found,
     };
     let links = links_of(cx, mapping, page.items);
@@ -105,21 +101,7 @@ pub(super) async fn execute(
     work.extend(carriers);
     let mut sent = send(core, cx, &unit.key, lease, work, prior).await?;
     reseal(core, mapping, &mut sent.changes).await?;
-    match (sent.fatal, sent.again) {
-        (Some(error), _) => {
-            lease.commit(&sent.changes).await?;
-            Err(error)
-        }
-        (None, Some(until)) => {
-            sent.changes.push(Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit }));
-            lease.commit(&sent.changes).await?;
-            Ok(Outcome::Backoff { until })
-        }
-        (None, None) => {
-            lease.commit(&sent.changes).await?;
-            lease.done(unit, sent.settled).await
-        }
-    }
+    conclude(lease, unit, sent, 0).await
 }
 
 /// The deferred links of the records that this mapping moves.

@@ -45,8 +45,7 @@ pub(super) async fn execute(
         merged.dedup();
     }
     let changes: Vec<Change> = ids.into_iter().map(|(key, ids)| keep(&kind, key, &ids)).collect();
-    lease.commit(&changes).await?;
-    lease.done(unit, page.rows).await
+    lease.done(unit, changes, page.rows).await
 }
 
 /// A pass has its own: what was there before an earlier pass may be gone.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     AuditEntry, Change, ErrorKind, FieldConcept, FieldName, ItemKind, ObjectName, Outcome, PageRequest, PreparedItem,
-    Result, Retry, UnitState, UnitStatus, Value,
+    Result, Retry, UnitState, Value,
     engine::{Core, Facts, LeaseGuard, PassKind, facts::keep, pass::PassContext},
 };
 
@@ -41,8 +41,7 @@ pub(super) async fn execute(
                 Retry::After(_) | Retry::Verify => {
                     let wait = if let Retry::After(wait) = error.retry() { wait } else { core.settings.settle_after };
                     let until = error.until().unwrap_or(core.clock.now() + wait);
-                    lease.commit(&[Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit })]).await?;
-                    return Ok(Outcome::Backoff { until });
+                    return lease.back_off(unit, Vec::new(), until).await;
                 }
             },
         }
@@ -58,7 +57,7 @@ pub(super) async fn execute(
         let gone = keep(&format!("retired/{preview:010}"), key.clone(), &prepared);
         lease.commit(&[gone, Change::Forget { kind: "prepared".to_owned(), key }, Change::Audit(line)]).await?;
     }
-    lease.done(unit, 0).await
+    lease.done(unit, Vec::new(), 0).await
 }
 
 type ItemName = (ItemKind, ObjectName, String);

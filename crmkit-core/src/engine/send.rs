@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use futures::{StreamExt, stream};
 
 use crate::{
-    Change, Error, ErrorKind, Operation, OperationKind, PriorValues, RecordRef, Result, Retry, RowState, Stored,
-    UnitKey, WriteBatch, Written,
+    Change, Error, ErrorKind, Operation, OperationKind, Outcome, PriorValues, RecordRef, Result, Retry, RowState,
+    Stored, UnitKey, UnitState, WriteBatch, Written,
     engine::{
         Core, Event, LeaseGuard,
         pass::PassContext,
@@ -101,6 +101,18 @@ pub(super) async fn send(
         core.events.tell(Event::Uncertain { mapping: unit.mapping.clone(), writes: uncertain });
     }
     Ok(sent)
+}
+
+/// Commits what became of the writes together with where that leaves the unit.
+pub(super) async fn conclude(lease: &mut LeaseGuard<'_>, unit: UnitState, sent: Sent, records: u64) -> Result<Outcome> {
+    if let Some(error) = sent.fatal {
+        lease.commit(&sent.changes).await?;
+        return Err(error);
+    }
+    match sent.again {
+        Some(until) => lease.back_off(unit, sent.changes, until).await,
+        None => lease.done(unit, sent.changes, records.max(sent.settled)).await,
+    }
 }
 
 impl Sent {

@@ -62,8 +62,7 @@ pub(super) async fn execute(
     for (name, count) in [("remove", remove), ("restore", restore)] {
         unit.counts.insert(name.to_owned(), count);
     }
-    lease.commit(&changes).await?;
-    lease.done(unit, page.items.len() as u64).await
+    lease.done(unit, changes, page.items.len() as u64).await
 }
 
 /// Whether a row only changed a field of its record: the record's main row speaks for both.

@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 
 use crate::{
     Change, Entry, Error, Fields, LedgerKey, Operation, OperationKind, Outcome, Part, RecordRef, Removal, Result,
-    Retry, Row, RowState, Select, Stored, UnitState, UnitStatus, Value, WriteBatch,
+    Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
     compare::same_value,
     engine::{
         Core, Facts, LeaseGuard, PassKind,
@@ -179,13 +179,10 @@ async fn finish(
             },
         }
     }
-    if let Some(until) = again {
-        changes.push(Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit }));
-        lease.commit(&changes).await?;
-        return Ok(Outcome::Backoff { until });
+    match again {
+        Some(until) => lease.back_off(unit, changes, until).await,
+        None => lease.done(unit, changes, records).await,
     }
-    lease.commit(&changes).await?;
-    lease.done(unit, records).await
 }
 
 /// One record to take back.

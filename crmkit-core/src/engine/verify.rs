@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, CompiledMapping, Draft, FieldName, Fields, Outcome, Overwrite, PageRequest, Part, Record, RecordId,
-    RecordRef, Result, Row, RowState, Selection, Stored, UnitState, Value,
+    CompiledMapping, Draft, FieldName, Fields, Outcome, Overwrite, PageRequest, Part, Record, RecordId, RecordRef,
+    Result, Row, RowState, Selection, Stored, UnitState, Value,
     compare::same_value,
     engine::{
         Core, LeaseGuard, PassKind,
@@ -158,9 +158,7 @@ pub(super) async fn execute(
     for (name, count) in [("verified", verified), ("mismatched", mismatched), ("missing", missing)] {
         unit.counts.insert(name.to_owned(), count);
     }
-    changes.push(Change::Unit(unit.clone()));
-    lease.commit(&changes).await?;
-    lease.done(unit, verified + mismatched + missing).await
+    lease.done(unit, changes, verified + mismatched + missing).await
 }
 
 fn absent(mapping: &CompiledMapping, record: &RecordRef, destination: Option<RecordRef>) -> Mismatch {

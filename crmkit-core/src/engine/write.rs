@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     Change, CompiledMapping, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, OperationKind, Outcome,
     Overwrite, PageRequest, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection,
-    Stored, Uncertain, UnitState, UnitStatus, Value,
+    Stored, Uncertain, UnitState, Value,
     compare::same_value,
     engine::{
         Core, LeaseGuard,
@@ -15,7 +15,7 @@ use crate::{
         matching::{Match, Matches},
         pass::PassContext,
         recover::{Found, Recovered, recover},
-        send::{send, unchanged},
+        send::{conclude, send, unchanged},
         work::{Work, held, row_of, seal, settled},
     },
 };
@@ -32,11 +32,7 @@ pub(super) async fn execute(
     let page = core.source.read(&request).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
     let found = match recover(core, cx, &unit.key, lease).await? {
-        Recovered::Wait(until) => {
-            unit.status = UnitStatus::Backoff { until };
-            lease.commit(&[Change::Unit(unit)]).await?;
-            return Ok(Outcome::Backoff { until });
-        }
+        Recovered::Wait(until) => return lease.back_off(unit, Vec::new(), until).await,
         Recovered::Known(found) => found,
     };
     let mut desk = Desk {
@@ -57,22 +53,8 @@ pub(super) async fn execute(
     let Desk { changes, work, prior, .. } = desk;
     lease.commit(&changes).await?;
     let records = changes.len() as u64;
-    let mut sent = send(core, cx, &unit.key, lease, work, prior).await?;
-    match (sent.fatal, sent.again) {
-        (Some(error), _) => {
-            lease.commit(&sent.changes).await?;
-            Err(error)
-        }
-        (None, Some(until)) => {
-            sent.changes.push(Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit }));
-            lease.commit(&sent.changes).await?;
-            Ok(Outcome::Backoff { until })
-        }
-        (None, None) => {
-            lease.commit(&sent.changes).await?;
-            lease.done(unit, records.max(sent.settled)).await
-        }
-    }
+    let sent = send(core, cx, &unit.key, lease, work, prior).await?;
+    conclude(lease, unit, sent, records).await
 }
 
 /// A page's records on their way to becoming writes.
