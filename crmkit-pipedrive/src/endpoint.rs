@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn paths_and_costs_are_the_vendors() {
-        let text = include_str!("../tests/fixtures/pipedrive-endpoints.json");
+        let text = include_str!("simulator/pipedrive-endpoints.json");
         let document: serde_json::Value = serde_json::from_str(text).unwrap();
         for endpoint in ALL {
             let known = document["endpoints"].as_array().unwrap().iter().find(|known| {

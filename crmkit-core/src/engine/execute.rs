@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Change, Error, ErrorKind, Lease, Result, Retry, Select, UnitKey, UnitState, UnitStatus,
+    Change, Error, ErrorKind, Lease, ObjectName, Page, PageRequest, Record, Result, Retry, Select, UnitKey, UnitState,
+    UnitStatus,
     engine::{
         Core, Event, Facts, Outcome, gate, link, matching,
         pass::{GATE, PassContext, Task},
@@ -175,6 +176,15 @@ impl<'a> LeaseGuard<'a> {
         changes.push(Change::Unit(UnitState { status: UnitStatus::Backoff { until }, ..unit }));
         self.commit(&changes).await?;
         Ok(Outcome::Backoff { until })
+    }
+
+    /// Reads the unit's page of the source, and opens the unit of the next one.
+    pub(crate) async fn read_page(&mut self, object: &ObjectName, unit: &mut UnitState) -> Result<Page<Record>> {
+        let limit = self.core.settings.page_size;
+        let request = PageRequest { object: object.clone(), cursor: unit.cursor.clone(), limit };
+        let page = self.core.source.read(&request).await?;
+        self.open_next(unit, page.next.as_ref()).await?;
+        Ok(page)
     }
 
     /// Opens the unit of the next page, once, so that pages can be worked on side by side.

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Change, CompiledMapping, Digest, DraftLink, Fields, OperationKind, Outcome, PageRequest, Part, PriorValues, Record,
-    RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, Value,
+    Change, CompiledMapping, Digest, DraftLink, Fields, OperationKind, Outcome, Part, PriorValues, Record, RecordId,
+    RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, Value,
     compare::same_value,
     engine::{
         Core, Facts, LeaseGuard,
@@ -28,10 +28,7 @@ pub(super) async fn execute(
     lease: &mut LeaseGuard<'_>,
 ) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let request =
-        PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
-    let page = core.source.read(&request).await?;
-    lease.open_next(&mut unit, page.next.as_ref()).await?;
+    let page = lease.read_page(&mapping.from, &mut unit).await?;
     let mut found = match recover(core, cx, &unit.key, lease).await? {
         Recovered::Wait(until) => return lease.back_off(unit, Vec::new(), until).await,
         Recovered::Known(found) => found,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CompiledMapping, Draft, FieldName, Fields, Outcome, Overwrite, PageRequest, Part, Record, RecordId, RecordRef,
-    Result, Row, RowState, Selection, Stored, UnitState, Value,
+    CompiledMapping, Draft, FieldName, Fields, Outcome, Overwrite, Part, Record, RecordId, RecordRef, Result, Row,
+    RowState, Selection, Stored, UnitState, Value,
     compare::same_value,
     engine::{
         Core, LeaseGuard, PassKind,
@@ -70,10 +70,7 @@ pub(super) async fn execute(
     lease: &mut LeaseGuard<'_>,
 ) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let request =
-        PageRequest { object: mapping.from.clone(), cursor: unit.cursor.clone(), limit: core.settings.page_size };
-    let page = core.source.read(&request).await?;
-    lease.open_next(&mut unit, page.next.as_ref()).await?;
+    let page = lease.read_page(&mapping.from, &mut unit).await?;
     let taken = take_in(page, mapping, None, &mut unit);
     let records =
         taken.into_iter().filter(|(_, selection)| *selection == Selection::Selected).map(|(record, _)| record);
