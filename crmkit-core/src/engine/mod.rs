@@ -21,6 +21,7 @@ mod recover;
 mod retire;
 mod runner;
 mod send;
+mod spool;
 mod survey;
 mod undo;
 mod verify;
@@ -36,6 +37,7 @@ pub(crate) use facts::{Facts, keep};
 pub(crate) use pass::{ALL, GATE, PassContext, describe_pass, pass_key, plan_error};
 pub use pass::{PassKind, PassRecord, Phase, Task};
 pub use runner::{load_state, run_pass};
+pub(crate) use spool::Spool;
 pub use survey::Kept;
 pub(crate) use survey::kept_kind;
 pub use verify::{ComparedField, ComparedRecord, Mismatch};
@@ -49,6 +51,8 @@ pub struct Core {
     pub(crate) destination: Arc<dyn DestinationWriter>,
     pub(crate) ledger: Arc<dyn IdLedger>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// For pages that the source cannot read twice the same.
+    pub(crate) spool: Option<Spool>,
     pub(crate) transforms: Transforms,
     pub(crate) settings: EngineSettings,
     pub(crate) actor: String,

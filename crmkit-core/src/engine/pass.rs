@@ -122,6 +122,8 @@ pub(crate) struct PassContext {
     pub(crate) owners: Owners,
     /// The sample's records, in a sample pass.
     pub(crate) sample: Option<HashSet<RecordRef>>,
+    /// The pass that walked the source first for the records this one is about: its own number, or the pass that it looks at.
+    pub(crate) walk: u32,
 }
 
 impl PassContext {
@@ -163,7 +165,20 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
         }
         _ => None,
     };
-    Ok(PassContext { pass, plan, compiled, source, destination, owners, sample })
+    let walk = walk_of(facts, &pass).await?;
+    Ok(PassContext { pass, plan, compiled, source, destination, owners, sample, walk })
+}
+
+/// Whose pages of the source a pass sees: a reconciliation those of the pass that it checks, the last whole run unless told.
+async fn walk_of(facts: Facts<'_>, pass: &PassRecord) -> Result<u32> {
+    Ok(match pass.kind {
+        PassKind::Reconcile { of: Some(of) } => of,
+        PassKind::Reconcile { of: None } => {
+            let passes = facts.all::<PassRecord>("pass").await?;
+            passes.iter().rfind(|pass| pass.1.kind == PassKind::Initial).map_or(pass.number, |(_, run)| run.number)
+        }
+        _ => pass.number,
+    })
 }
 
 /// The lines whose links are set in a later round.

@@ -70,7 +70,7 @@ pub(super) async fn execute(
     lease: &mut LeaseGuard<'_>,
 ) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let page = lease.read_page(&mapping.from, &mut unit).await?;
+    let page = lease.read_page(cx, &mapping.from, &mut unit).await?;
     let taken = take_in(page, mapping, None, &mut unit);
     let records =
         taken.into_iter().filter(|(_, selection)| *selection == Selection::Selected).map(|(record, _)| record);

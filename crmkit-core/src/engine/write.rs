@@ -27,7 +27,7 @@ pub(super) async fn execute(
     lease: &mut LeaseGuard<'_>,
 ) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let page = lease.read_page(&mapping.from, &mut unit).await?;
+    let page = lease.read_page(cx, &mapping.from, &mut unit).await?;
     let found = match recover(core, cx, &unit.key, lease).await? {
         Recovered::Wait(until) => return lease.back_off(unit, Vec::new(), until).await,
         Recovered::Known(found) => found,

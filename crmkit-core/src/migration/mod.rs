@@ -1,6 +1,6 @@
 //! The migration: one method per step, each giving a document.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use futures::{Stream, lock::Mutex};
 use secrecy::SecretString;
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use crate::{
     Binding, Clock, DestinationWriter, Error, IdLedger, MigrationId, Plan, Problem, Result, SourceConnector,
     Transforms,
-    engine::{Core, EngineSettings, Event, EventBus},
+    engine::{Core, EngineSettings, Event, EventBus, Spool},
 };
 
 mod approval;
@@ -63,6 +63,7 @@ pub struct MigrationBuilder {
     clock: Option<Arc<dyn Clock>>,
     transforms: Transforms,
     settings: EngineSettings,
+    spool: Option<Spool>,
 }
 
 impl MigrationBuilder {
@@ -121,6 +122,14 @@ impl MigrationBuilder {
         self
     }
 
+    /// A folder for pages that the source cannot read twice the same (compressed files, export links that expire): each is kept
+    /// there, compressed, readable by its owner alone, before any of its records is written. All workers of a migration need the
+    /// same folder. Needed only where an object's schema does not say `repeatable`; nothing else keeps a record's content.
+    pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spool = Some(Spool::new(folder));
+        self
+    }
+
     /// How the engine works.
     pub fn settings(mut self, change: impl FnOnce(&mut EngineSettings)) -> Self {
         change(&mut self.settings);
@@ -157,6 +166,7 @@ impl MigrationBuilder {
             destination: self.destination.ok_or_else(|| missing("destination"))?,
             ledger: self.ledger.ok_or_else(|| missing("ledger"))?,
             clock,
+            spool: self.spool,
             transforms: self.transforms,
             settings: self.settings,
             events: EventBus::default(),
@@ -181,6 +191,7 @@ impl Migration {
             clock: None,
             transforms: Transforms::standard(),
             settings: EngineSettings::default(),
+            spool: None,
         }
     }
 

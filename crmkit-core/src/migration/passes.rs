@@ -79,9 +79,10 @@ impl Migration {
     /// The phases of a writing pass: what matching needs to know first, then the planner's.
     pub(super) async fn write_phases(&self, plan: &Plan) -> Result<Vec<Phase>> {
         let source = self.core.source.describe().await?;
-        for mapping in &plan.mappings {
+        for mapping in plan.mappings.iter().filter(|_| self.core.spool.is_none()) {
             if source.schema.object(&mapping.from).is_some_and(|object| !object.repeatable) {
-                let message = "the source's pages cannot be read twice the same, which a crash-proof run needs";
+                let message =
+                    "the source's pages cannot be read twice the same: give the migration's builder a spool folder";
                 return Err(Error::input("pass.start", message).with_context("object", &mapping.from));
             }
         }

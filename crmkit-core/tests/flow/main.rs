@@ -8,6 +8,7 @@ mod left_out;
 mod matching;
 mod owners;
 #[cfg(feature = "sqlite")]
+mod spool;
 mod sqlite;
 mod workers;
 mod world;
