@@ -47,11 +47,11 @@ impl SourceConnector for ReadOnce {
         let (walk, start) = match &request.cursor {
             None => (self.walks.fetch_add(1, Ordering::Relaxed), 0),
             Some(Cursor(cursor)) => {
-                if !self.spent.lock().unwrap().insert(format!("{}/{cursor}", request.object)) {
+                if !self.spent.lock().expect("nobody panicked").insert(format!("{}/{cursor}", request.object)) {
                     return Err(Error::input("export.read", "the link has expired"));
                 }
                 let (walk, start) = cursor.split_once(':').expect("a cursor of ours");
-                (walk.parse().unwrap(), start.parse().unwrap())
+                (walk.parse().expect("a number"), start.parse().expect("a number"))
             }
         };
         let mut items = all.items;
