@@ -124,10 +124,7 @@ impl Migration {
         let plan = self.frozen_plan().await?;
         let kind = PassKind::Rollback { of, preview };
         // One preview is carried out once: whoever asks again gets the report again.
-        let pass = match self.passes().await?.into_iter().find(|pass| pass.kind == kind) {
-            Some(known) => known.number,
-            None => self.start(kind, self.undo_phases(&plan, of.is_none()).await?, Some(gate)).await?,
-        };
+        let pass = self.start_once(kind, self.undo_phases(&plan, of.is_none()).await?, Some(gate)).await?;
         let action = self.drive(pass).await?;
         let counts = self.facts().counts(of.map(|_| pass)).await?;
         let taken_back = crate::sum_by_mapping(&counts, |count| count.state == RowState::RolledBack);
