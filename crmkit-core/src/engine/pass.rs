@@ -155,7 +155,12 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     let source = core.source.describe().await?;
     let destination = core.destination.describe().await?;
     let deferred = deferred_lines(&plan, &destination)?;
-    let compiled = CompiledPlan::compile(&plan, &source.schema, &destination, &core.transforms, &prepared, &deferred)
+    // What takes back maps nothing, and goes on when part of what `prepare` made is gone already.
+    let mapped = match pass.kind {
+        PassKind::Preview { .. } | PassKind::Rollback { .. } => Plan { mappings: Vec::new(), ..plan.clone() },
+        PassKind::Sample | PassKind::Initial | PassKind::Reconcile { .. } => plan.clone(),
+    };
+    let compiled = CompiledPlan::compile(&mapped, &source.schema, &destination, &core.transforms, &prepared, &deferred)
         .map_err(|problems| plan_error(&problems))?;
     let users = source_users(core, &source).await?;
     let owners = Owners::resolve(&plan.owners, &users, &destination.users);

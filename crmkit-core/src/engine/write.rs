@@ -327,7 +327,9 @@ impl Desk<'_> {
                 self.settle(row, "update");
                 continue;
             };
-            if claims.get(&to).is_some_and(|keys| keys.iter().any(|key| *key != update.row.key)) {
+            // The links of the same source record are other parts of it.
+            let others = |key: &LedgerKey| LedgerKey { part: Part::main(), ..key.clone() } != update.row.key;
+            if claims.get(&to).is_some_and(|keys| keys.iter().any(others)) {
                 let mut row =
                     held(update.row, &self.unit.key, "the record it matches stands for another record already");
                 row.destination = None;
@@ -377,9 +379,13 @@ impl Desk<'_> {
         let completes = ours
             && !self.before.get(&row.key).is_some_and(|(state, _, _)| state.is_written() || *state == RowState::Held);
         if differing.is_empty() {
+            // Our own change arrived, and its answer was lost.
+            let arrived = row.intent.is_some();
             let mut row = unchanged(row, hash);
             if completes {
                 row.state = RowState::Created;
+            } else if arrived {
+                row.state = RowState::Updated;
             }
             row.seal = Some(seal(stored, &self.mapping.abilities.volatile));
             return self.settle(row, "update");

@@ -15,11 +15,13 @@ use super::{
     audit::{ChainHead, content_of},
     cursor::{after_count, after_number, after_row, after_unit, count_key, fetch, page_of},
     erase::names_one,
-    transition::{Kept, busy, check, check_binding, check_migration, fenced, lease_end, merge_prior, unbound},
+    transition::{
+        Kept, busy, check, check_binding, check_migration, claimed, claims, fenced, lease_end, merge_prior, unbound,
+    },
 };
 use crate::{
     AuditLine, Binding, Change, Clock, Count, Cursor, Entry, Erase, Fact, IdLedger, Lease, LedgerKey, MappingId,
-    MigrationId, Page, Part, PriorValues, Result, Row, Select, UnitKey, UnitState, UnitStatus,
+    MigrationId, Page, Part, PriorValues, RecordRef, Result, Row, Select, UnitKey, UnitState, UnitStatus,
 };
 
 /// A ledger in memory. Clones share it, so it outlives whatever a test drops.
@@ -57,6 +59,8 @@ struct Store {
     rows: BTreeMap<LedgerKey, Kept>,
     /// Rows with an open intent, by unit.
     intents: BTreeSet<(UnitKey, LedgerKey)>,
+    /// Rows by the destination record that stands for them.
+    destinations: BTreeSet<(RecordRef, LedgerKey)>,
     prior: BTreeMap<(LedgerKey, u32), PriorValues>,
     facts: BTreeMap<(String, String), Fact>,
     audit: Vec<AuditLine>,
@@ -172,17 +176,42 @@ impl Store {
                 Change::Settle(row) => Some(Kept::settle(old, row.clone())?),
                 _ => old.cloned().and_then(Kept::free),
             };
+            if let Some(Kept { row, .. }) = &new
+                && old.and_then(|old| old.row.destination.as_ref()) != row.destination.as_ref()
+                && self.is_claimed(row, &changed)
+            {
+                return Err(claimed(key));
+            }
             changed.insert(key.clone(), new);
         }
         Ok(changed)
+    }
+
+    /// Whether a row takes a destination record that another source record has.
+    fn is_claimed(&self, row: &Row, changed: &BTreeMap<LedgerKey, Option<Kept>>) -> bool {
+        let counts = |row: &Row| claims(row.state, &row.key.part, row.intent.is_some());
+        let Some(to) = row.destination.as_ref().filter(|_| counts(row)) else { return false };
+        let rival = |other: &Row| {
+            let same = (&other.key.mapping, &other.key.object, &other.key.id)
+                == (&row.key.mapping, &row.key.object, &row.key.id);
+            !same && other.destination.as_ref() == Some(to) && counts(other)
+        };
+        let first = (to.clone(), first_of(&row.key.migration, &"".into()));
+        let known = self.destinations.range(first..).take_while(|(of, _)| of == to);
+        known.filter(|(_, key)| !changed.contains_key(key)).any(|(_, key)| rival(&self.rows[key].row))
+            || changed.values().flatten().any(|kept| rival(&kept.row))
     }
 
     fn apply(&mut self, rows: BTreeMap<LedgerKey, Option<Kept>>, changes: &[Change]) {
         for (key, kept) in rows {
             if let Some(old) = self.rows.remove(&key) {
                 self.intents.remove(&(old.row.unit, key.clone()));
+                if let Some(to) = old.row.destination {
+                    self.destinations.remove(&(to, key.clone()));
+                }
             }
             if let Some(kept) = kept {
+                self.destinations.extend(kept.row.destination.clone().map(|to| (to, key.clone())));
                 if kept.row.intent.is_some() {
                     self.intents.insert((kept.row.unit.clone(), key.clone()));
                 }
@@ -319,6 +348,7 @@ impl Store {
                     |key: &LedgerKey| records.iter().any(|record| record.object == key.object && record.id == key.id);
                 self.rows.retain(|key, _| !named(key));
                 self.intents.retain(|(_, key)| !named(key));
+                self.destinations.retain(|(_, key)| !named(key));
                 self.prior.retain(|(key, _), _| !named(key));
                 self.facts.retain(|_, fact| !names_one(fact, records));
                 for kept in self.rows.values_mut() {

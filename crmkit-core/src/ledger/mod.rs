@@ -392,6 +392,8 @@ pub enum Erase {
 /// - `commit` applies all changes or none, in order, and returns after they are durable. It is `Fenced` if a newer lease of
 ///   the unit was given out; nothing is applied then.
 /// - Changes to rows do not depend on changes of other kinds in the same commit.
+/// - A destination record stands for one source record: a row that takes one which another source record has is a `Conflict`, and
+///   `After`, because looking again shows it. Rows that only link to a record share it, and so do the parts of one source record.
 /// - Settling a row twice with the same outcome changes nothing. Intents survive a crash.
 /// - Two handles on one ledger agree; a reader does not wait for a writer and never sees half a commit.
 /// - A key of another migration, or any call before the first `open`, is a `State` error.

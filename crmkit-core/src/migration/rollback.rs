@@ -122,8 +122,9 @@ impl Migration {
 
     pub(super) async fn undo(&self, of: Option<u32>, preview: u32, gate: String) -> Result<RollbackReport> {
         let plan = self.frozen_plan().await?;
-        let phases = self.undo_phases(&plan, of.is_none()).await?;
-        let pass = self.start(PassKind::Rollback { of, preview }, phases, Some(gate)).await?;
+        let kind = PassKind::Rollback { of, preview };
+        // One preview is carried out once: whoever asks again gets the report again.
+        let pass = self.start_once(kind, self.undo_phases(&plan, of.is_none()).await?, Some(gate)).await?;
         let action = self.drive(pass).await?;
         let counts = self.facts().counts(of.map(|_| pass)).await?;
         let taken_back = crate::sum_by_mapping(&counts, |count| count.state == RowState::RolledBack);
@@ -131,7 +132,10 @@ impl Migration {
         let kept = self.kept(preview).await?;
         let names = |items: Vec<(String, PreparedItem)>| items.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
         let record = self.pass(pass).await?;
-        if of.is_none() && action == Action::Finished {
+        // Approvals that were given afterwards are for the next run.
+        let approved: Option<Approval> = self.facts().get("approval", PLAN_GATE).await?;
+        let anew = approved.is_some_and(|approval| approval.time >= record.started);
+        if of.is_none() && action == Action::Finished && !anew {
             let forget = |gate: &str| Change::Forget { kind: "approval".to_owned(), key: gate.to_owned() };
             let sample = Change::Forget { kind: "document".to_owned(), key: "sample".to_owned() };
             let snapshot = Change::Forget { kind: "document".to_owned(), key: "snapshot".to_owned() };

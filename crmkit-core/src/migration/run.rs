@@ -9,6 +9,7 @@ use crate::{
     migration::{
         Approval, HeldReason, Migration, ObjectCount, SAMPLE_GATE, UncertainCount,
         counts::{object_counts, uncertain_counts},
+        passes::standing,
     },
 };
 
@@ -90,19 +91,12 @@ impl Migration {
     pub async fn start_run(&self, approval: &Approval) -> Result<u32> {
         self.open().await?;
         self.admit(approval, SAMPLE_GATE).await?;
-        let passes = self.passes().await?;
-        let taken_back = passes
-            .iter()
-            .filter(|pass| matches!(pass.kind, PassKind::Rollback { of: None, .. }))
-            .map(|pass| pass.number)
-            .max();
-        let last = passes.iter().filter(|pass| pass.kind == PassKind::Initial).map(|pass| pass.number).max();
-        if let Some(last) = last.filter(|last| taken_back.is_none_or(|taken_back| taken_back < *last)) {
+        if let Some(last) = standing(&self.passes().await?, PassKind::Initial) {
             return Ok(last);
         }
         let plan = self.frozen_plan().await?;
         let phases = self.write_phases(&plan).await?;
-        self.start(PassKind::Initial, phases, Some(SAMPLE_GATE.to_owned())).await
+        self.start_once(PassKind::Initial, phases, Some(SAMPLE_GATE.to_owned())).await
     }
 
     /// Accepts what a phase's gate found (too many held), so that the run goes on. The decision is in the audit log.

@@ -5,13 +5,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     file::OrFailed,
     row::{Encoded, json, parsed},
-    table::RowTable,
+    table::{RowTable, Verdict},
 };
 use crate::{
     Change, Error, Fact, LedgerKey, MigrationId, PriorValues, RecordRef, Result, Row, UnitKey, UnitState, UnitStatus,
     ledger::{
         audit::{ChainHead, content_of},
-        transition::{another_destination, merge_prior},
+        transition::{another_destination, claimed, merge_prior},
     },
 };
 
@@ -100,13 +100,15 @@ pub(super) fn apply(
 ) -> Result<()> {
     let mut table = RowTable::new(connection, migration).or_failed("ledger.commit")?;
     for step in &batch.rows {
-        let allowed = match step {
-            RowStep::Intend(row) => table.intend(row).map(|()| true),
+        let verdict = match step {
+            RowStep::Intend(row) => table.intend(row),
             RowStep::Settle(row) => table.settle(row),
-            RowStep::Free(key) => table.free(key).map(|()| true),
+            RowStep::Free(key) => table.free(key).map(|()| Verdict::Kept),
         };
-        if !allowed.or_failed("ledger.commit")? {
-            return Err(another_destination(step.key()));
+        match verdict.or_failed("ledger.commit")? {
+            Verdict::Kept => {}
+            Verdict::AnotherDestination => return Err(another_destination(step.key())),
+            Verdict::Claimed => return Err(claimed(step.key())),
         }
     }
     table.finish().and_then(|()| apply_others(connection, head, &batch.others)).or_failed("ledger.commit")

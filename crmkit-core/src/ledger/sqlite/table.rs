@@ -7,7 +7,7 @@ use super::row::{
 };
 use crate::{
     LedgerKey, MappingId, MigrationId, Part, RecordRef, Row, RowState, Uncertain,
-    ledger::transition::{Kept, takes_another},
+    ledger::transition::{Kept, claims, takes_another},
 };
 
 /// The table of rows, with what is kept beside it: links and counts.
@@ -30,6 +30,14 @@ struct Place {
     state: RowState,
     uncertain: Option<Uncertain>,
     pass: u32,
+}
+
+/// Whether a row was kept, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Kept,
+    AnotherDestination,
+    Claimed,
 }
 
 /// What has to be known of a row before it is overwritten.
@@ -77,21 +85,24 @@ impl<'c> RowTable<'c> {
     }
 
     /// Opens an intent; the row remembers how it was settled.
-    pub(super) fn intend(&mut self, row: &Encoded) -> rusqlite::Result<()> {
-        if self.insert_new(row)? {
-            return Ok(());
+    pub(super) fn intend(&mut self, row: &Encoded) -> rusqlite::Result<Verdict> {
+        if row.destination.is_none() && self.insert_new(row)? {
+            return Ok(Verdict::Kept);
         }
         let old = self.find(&row.key)?;
+        if self.is_claimed(old.as_ref(), row)? {
+            return Ok(Verdict::Claimed);
+        }
         let settled = match &old {
             Some(old) if old.settled.is_some() => old.settled.clone(),
             Some(old) if !old.open => self.read(&row.key)?.map(|kept| json(&kept.row)),
             _ => None,
         };
-        self.write(old.as_ref(), row, settled.as_deref())
+        self.write(old.as_ref(), row, settled.as_deref()).map(|()| Verdict::Kept)
     }
 
     /// Closes an intent with an outcome. Says no to another destination record than the one settled with.
-    pub(super) fn settle(&mut self, row: &Encoded) -> rusqlite::Result<bool> {
+    pub(super) fn settle(&mut self, row: &Encoded) -> rusqlite::Result<Verdict> {
         let old = self.find(&row.key)?;
         let new = row.destination.as_ref();
         let refused = match &old {
@@ -104,10 +115,34 @@ impl<'c> RowTable<'c> {
             }
             _ => false,
         };
-        if !refused {
-            self.write(old.as_ref(), row, None)?;
+        if refused {
+            return Ok(Verdict::AnotherDestination);
         }
-        Ok(!refused)
+        if self.is_claimed(old.as_ref(), row)? {
+            return Ok(Verdict::Claimed);
+        }
+        self.write(old.as_ref(), row, None).map(|()| Verdict::Kept)
+    }
+
+    /// Whether a row takes a destination record that another source record has.
+    fn is_claimed(&self, old: Option<&Old>, row: &Encoded) -> rusqlite::Result<bool> {
+        let claiming = claims(row.state, &row.key.part, row.intent.is_some());
+        let Some(to) = row.destination.as_ref().filter(|_| claiming) else { return Ok(false) };
+        if old.is_some_and(|old| old.destination.as_ref() == Some(to)) {
+            return Ok(false);
+        }
+        let mut others = self.connection.prepare_cached(
+            "SELECT state, part, intent IS NOT NULL FROM entries WHERE to_id IS NOT NULL AND to_object = ?1 AND to_id = ?2
+                 AND NOT (mapping = ?3 AND object = ?4 AND id = ?5)",
+        )?;
+        let (mapping, object, id, _) = key_of(&row.key);
+        let mut others = others.query((to.object.as_str(), to.id.as_str(), mapping, object, id))?;
+        while let Some(other) = others.next()? {
+            if claims(state_of(other, 0)?, &Part::from(other.get_ref(1)?.as_str()?), other.get(2)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Closes an intent that was not applied.
