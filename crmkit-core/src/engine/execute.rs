@@ -8,7 +8,7 @@ use crate::{
     Change, Error, ErrorKind, Lease, ObjectName, Page, PageRequest, Record, Result, Retry, Select, UnitKey, UnitState,
     UnitStatus,
     engine::{
-        Core, Event, Facts, Outcome, gate, link, matching,
+        Core, Event, Facts, Outcome, gate, gone, link, matching,
         pass::{GATE, PassContext, Task},
         retire, survey, undo, verify, write,
     },
@@ -75,6 +75,7 @@ async fn dispatch(core: &Core, cx: &PassContext, unit: UnitState, lease: &mut Le
         Task::Match => matching::execute(core, cx, unit, lease).await,
         Task::Write => write::execute(core, cx, unit, lease).await,
         Task::Link => link::execute(core, cx, unit, lease).await,
+        Task::Gone => gone::execute(core, cx, unit, lease).await,
         Task::Verify => verify::execute(core, cx, unit, lease).await,
         Task::Survey => survey::execute(core, cx, unit, lease).await,
         Task::Unlink => undo::execute(core, cx, unit, lease, undo::Parts::Links).await,

@@ -8,10 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{Clock, DestinationWriter, Digest, IdLedger, LedgerKey, MigrationId, SourceConnector, Transforms};
 
 mod action;
+mod conflict;
 mod event;
 mod execute;
 mod facts;
 mod gate;
+mod gone;
 mod intake;
 mod link;
 mod lookup;
@@ -29,11 +31,15 @@ mod work;
 mod write;
 
 pub use action::{Action, Outcome, RunState, next_action};
+pub use conflict::Conflict;
+pub(crate) use conflict::conflict_kind;
 pub use event::Event;
 pub(crate) use event::EventBus;
 pub(crate) use execute::LeaseGuard;
 pub use execute::execute_unit;
 pub(crate) use facts::{Facts, keep};
+pub use gone::Gone;
+pub(crate) use gone::gone_kind;
 pub(crate) use pass::{ALL, GATE, PassContext, describe_pass, pass_key, plan_error};
 pub use pass::{PassKind, PassRecord, Phase, Task};
 pub use runner::{load_state, run_pass};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CompiledPlan, Destination, Error, FieldConcept, MappingId, ObjectConcept, Owners, PageRequest, PhaseTask, Plan,
-    Prepared, PreparedItem, RecordRef, Result, Source, SourceUser,
+    Prepared, PreparedItem, RecordRef, Result, Source, SourceUser, UnitState,
     engine::{Core, Facts},
 };
 
@@ -20,6 +20,8 @@ pub enum PassKind {
     Sample,
     /// The whole run.
     Initial,
+    /// What is new or has changed since.
+    Delta,
     /// Reads everything written back and compares it.
     Reconcile {
         /// The pass whose records are read; all where absent.
@@ -45,6 +47,7 @@ impl PassKind {
         match self {
             Self::Sample => "sample",
             Self::Initial => "initial",
+            Self::Delta => "delta",
             Self::Reconcile { .. } => "reconcile",
             Self::Preview { .. } => "preview",
             Self::Rollback { .. } => "rollback",
@@ -75,6 +78,14 @@ pub struct PassRecord {
     pub finished: Option<DateTime<Utc>>,
 }
 
+impl PassRecord {
+    /// Those of these units that write records.
+    pub(crate) fn writing(&self, units: Vec<UnitState>) -> Vec<UnitState> {
+        let writes = |phase: u16| self.phases.get(usize::from(phase)).is_some_and(|phase| phase.task == Task::Write);
+        units.into_iter().filter(|unit| writes(unit.key.phase)).collect()
+    }
+}
+
 /// Mappings that may be worked on together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
@@ -94,6 +105,8 @@ pub enum Task {
     Write,
     /// Sets the links that had to wait.
     Link,
+    /// Finds what is no longer at the source.
+    Gone,
     /// Reads back and compares.
     Verify,
     /// Finds what rollback must leave alone.
@@ -158,7 +171,7 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     // What takes back maps nothing, and goes on when part of what `prepare` made is gone already.
     let mapped = match pass.kind {
         PassKind::Preview { .. } | PassKind::Rollback { .. } => Plan { mappings: Vec::new(), ..plan.clone() },
-        PassKind::Sample | PassKind::Initial | PassKind::Reconcile { .. } => plan.clone(),
+        PassKind::Sample | PassKind::Initial | PassKind::Delta | PassKind::Reconcile { .. } => plan.clone(),
     };
     let compiled = CompiledPlan::compile(&mapped, &source.schema, &destination, &core.transforms, &prepared, &deferred)
         .map_err(|problems| plan_error(&problems))?;
@@ -174,13 +187,14 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     Ok(PassContext { pass, plan, compiled, source, destination, owners, sample, walk })
 }
 
-/// Whose pages of the source a pass sees: a reconciliation those of the pass that it checks, the last whole run unless told.
+/// Whose pages of the source a pass sees: a reconciliation those of the pass that it checks, the last run or delta unless told.
 async fn walk_of(facts: Facts<'_>, pass: &PassRecord) -> Result<u32> {
     Ok(match pass.kind {
         PassKind::Reconcile { of: Some(of) } => of,
         PassKind::Reconcile { of: None } => {
             let passes = facts.all::<PassRecord>("pass").await?;
-            passes.iter().rfind(|pass| pass.1.kind == PassKind::Initial).map_or(pass.number, |(_, run)| run.number)
+            let whole = |kind: PassKind| matches!(kind, PassKind::Initial | PassKind::Delta);
+            passes.iter().rfind(|(_, known)| whole(known.kind)).map_or(pass.number, |(_, last)| last.number)
         }
         _ => pass.number,
     })

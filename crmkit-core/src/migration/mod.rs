@@ -14,6 +14,7 @@ use crate::{
 mod approval;
 mod audit;
 mod counts;
+mod delta;
 mod links;
 mod passes;
 mod prepare;
@@ -30,6 +31,7 @@ pub use approval::Approval;
 pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
 pub use audit::{Audit, AuditOptions, Duplicates, ObjectAudit, SourceStage, audit};
 pub use counts::{HeldReason, ObjectCount, UncertainCount};
+pub use delta::DeltaReport;
 pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
 pub use propose::propose;

@@ -134,7 +134,7 @@ impl Migration {
         let record = self.pass(pass).await?;
         // Approvals that were given afterwards are for the next run.
         let approved: Option<Approval> = self.facts().get("approval", PLAN_GATE).await?;
-        let anew = approved.is_some_and(|approval| approval.time >= record.started);
+        let anew = approved.is_some_and(|approval| approval.time > record.started);
         if of.is_none() && action == Action::Finished && !anew {
             let forget = |gate: &str| Change::Forget { kind: "approval".to_owned(), key: gate.to_owned() };
             let sample = Change::Forget { kind: "document".to_owned(), key: "sample".to_owned() };

@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod cycles;
+mod delta;
 mod gates;
 mod left_out;
 mod matching;

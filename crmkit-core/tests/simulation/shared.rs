@@ -62,7 +62,7 @@ impl State {
             Some(Task::Match) => Step::Match,
             Some(Task::Write) => Step::Write,
             Some(Task::Link) => Step::Link,
-            Some(Task::Verify) => Step::Verify,
+            Some(Task::Verify | Task::Gone) => Step::Verify,
             Some(Task::Survey) => Step::Survey,
             Some(Task::Unlink) => Step::Unlink,
             Some(Task::Undo) => Step::Undo,
