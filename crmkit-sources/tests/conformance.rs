@@ -71,9 +71,9 @@ impl SourceHarness for Foreign {
 }
 
 mod generated {
-    crmkit_core::source_conformance!(super::Generated);
+    crmkit_core::conformance_tests!(source, super::Generated);
 }
 
 mod foreign {
-    crmkit_core::source_conformance!(super::Foreign);
+    crmkit_core::conformance_tests!(source, super::Foreign);
 }
