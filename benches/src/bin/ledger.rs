@@ -74,7 +74,9 @@ fn plain(file: &Path, count: u64) -> Result<Reading, Failure> {
         for (entries, lines) in [(&[][..], &[][..]), (intents, &[]), (outcomes, lines)] {
             let transaction = connection.transaction()?;
             for (key, content) in keys.iter().zip(entries) {
-                transaction.prepare_cached("INSERT OR REPLACE INTO entries VALUES (?1, ?2)")?.execute([key, content])?;
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO entries VALUES (?1, ?2)")?
+                    .execute([key, content])?;
             }
             for line in lines {
                 transaction.prepare_cached("INSERT INTO audit (content) VALUES (?1)")?.execute([line])?;

@@ -7,7 +7,7 @@
 use std::{env, hint::black_box, time::Instant};
 
 use crmkit_benches::{Failure, median};
-use crmkit_core::{Destination, FieldSchema, FieldType, ObjectConcept, ObjectSchema, Plan, PhaseTask};
+use crmkit_core::{Destination, FieldSchema, FieldType, ObjectConcept, ObjectSchema, PhaseTask, Plan};
 use serde_json::json;
 
 #[allow(clippy::cast_precision_loss, reason = "counts of mappings are far below 2^52")]
@@ -70,10 +70,8 @@ fn plan(count: usize) -> Result<Plan, Failure> {
         let lines: Vec<_> = links(at, count).into_iter().map(|to| line(at, to)).collect();
         json!({"id": format!("m{at}"), "from": format!("s{at}"), "to": format!("o{at}"), "fields": lines})
     };
-    let mut plan = Plan::new(
-        serde_json::from_value(json!({"kind": "mock"}))?,
-        serde_json::from_value(json!({"kind": "mock"}))?,
-    );
+    let mut plan =
+        Plan::new(serde_json::from_value(json!({"kind": "mock"}))?, serde_json::from_value(json!({"kind": "mock"}))?);
     for at in 0..count {
         plan.mappings.push(serde_json::from_value(mapping(at))?);
     }
@@ -96,9 +94,9 @@ fn destination(count: usize) -> Destination {
 fn plain(count: usize) -> usize {
     let mut left: Vec<usize> = vec![0; count];
     let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); count];
-    for at in 0..count {
+    for (at, left) in left.iter_mut().enumerate() {
         for to in links(at, count).into_iter().filter(|to| *to < at) {
-            left[at] += 1;
+            *left += 1;
             waiting[to].push(at);
         }
     }

@@ -67,9 +67,8 @@ mod tests {
     #[test]
     fn a_fact_names_a_record_by_key_or_in_its_value() {
         let records = [RecordRef::new("contacts", "7")];
-        let left = |kind: &str, key: &str, value: Json| {
-            without(&Fact { kind: kind.into(), key: key.into(), value }, &records)
-        };
+        let left =
+            |kind: &str, key: &str, value: Json| without(&Fact { kind: kind.into(), key: key.into(), value }, &records);
         assert_eq!(left("decision", "contacts/7", Json::Null), Left::Nothing);
         assert_eq!(left("decision", "people:contacts/7:owner", Json::Null), Left::Nothing);
         assert_eq!(left("match/contacts/email", "a@b.c", json!("contacts/7")), Left::Nothing);

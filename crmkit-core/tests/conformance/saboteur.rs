@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Destination, DestinationWriter, Error, ErrorKind, FieldName, ObjectName, Operation, OperationKind, Page, PageRequest,
-    Probe, Provisioner, Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FieldName, ObjectName, Operation, OperationKind, Page,
+    PageRequest, Probe, Provisioner, Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
     chrono::{DateTime, Utc},
 };
 
@@ -129,7 +129,8 @@ impl DestinationWriter for Saboteur {
                     *error = never(error);
                 }
                 ("a_throttled_write_arrives_once_or_not_at_all", Err(error)) if error.kind() == ErrorKind::Limited => {
-                    *error = Error::new(ErrorKind::Unavailable, "saboteur.write", "something went wrong", error.retry());
+                    *error =
+                        Error::new(ErrorKind::Unavailable, "saboteur.write", "something went wrong", error.retry());
                 }
                 _ => {}
             }

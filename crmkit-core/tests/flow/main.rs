@@ -3,6 +3,8 @@
 
 mod afterwards;
 mod cycles;
+#[cfg(feature = "sqlite")]
+mod erasure;
 mod gates;
 mod left_out;
 mod matching;

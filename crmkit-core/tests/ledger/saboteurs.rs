@@ -212,14 +212,18 @@ impl IdLedger for Broken {
     async fn select(&self, select: &Select, after: Option<&Cursor>, limit: usize) -> Result<Page<Entry>> {
         let skips = after.is_some() && self.breaks("selections_page_in_key_order_without_gaps_or_repeats");
         let other = match (self.breaks, select) {
-            ("rows_are_found_by_destination_and_link", Select::ByDestination(records)) if records.is_empty() => people(),
+            ("rows_are_found_by_destination_and_link", Select::ByDestination(records)) if records.is_empty() => {
+                people()
+            }
             ("counts_follow_every_change", Select::Counts { .. }) => Select::Counts { pass: None },
             ("units_are_open_until_done", Select::OpenUnits(pass)) => Select::Units(*pass),
             _ => select.clone(),
         };
         let mut page = self.inner.select(&other, after, if skips { limit + 1 } else { limit }).await?;
-        if skips || select == &Select::Audit && self.breaks("erasing_a_record_keeps_the_chain_whole")
-            && self.shared.erased.load(Relaxed)
+        if skips
+            || select == &Select::Audit
+                && self.breaks("erasing_a_record_keeps_the_chain_whole")
+                && self.shared.erased.load(Relaxed)
         {
             page.items.remove(0);
         }

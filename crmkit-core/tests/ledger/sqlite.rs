@@ -11,8 +11,8 @@ use std::{
 };
 
 use crmkit_core::{
-    Binding, Change, Clock, Digest, Entry, Erase, ErrorKind, Fact, IdLedger, IntendedOperation, Intent, Lease, LedgerKey,
-    PriorValues, RecordRef, Row, RowState, Select, SqliteLedger, UnitKey, Value,
+    Binding, Change, Clock, Digest, Entry, Erase, ErrorKind, Fact, IdLedger, IntendedOperation, Intent, Lease,
+    LedgerKey, PriorValues, RecordRef, Row, RowState, Select, SqliteLedger, UnitKey, Value,
     testing::{
         ManualClock,
         conformance::ledger::{LedgerHarness, Store},
@@ -358,8 +358,7 @@ fn what_is_erased_is_in_no_file() {
         ..Row::new(of_subject.clone(), unit(0))
     };
     let begun = Row { intent: Some(intent), ..written.clone() };
-    let waiting =
-        Row { state: RowState::Held, waits_for: Some(subject.clone()), ..Row::new(key("other"), unit(0)) };
+    let waiting = Row { state: RowState::Held, waits_for: Some(subject.clone()), ..Row::new(key("other"), unit(0)) };
     let prior = PriorValues {
         key: of_subject,
         pass: 1,
@@ -373,9 +372,14 @@ fn what_is_erased_is_in_no_file() {
             {"source": {"object": "contacts", "id": "other"}, "fields": [{"expected": filler}]},
             {"source": {"object": "contacts", "id": subject.id.as_str()}, "fields": [{"expected": "Subject Value"}]},
         ]);
-        Change::Fact(Fact { kind: "document".into(), key: "sample".into(), value: serde_json::json!({"records": records}) })
+        Change::Fact(Fact {
+            kind: "document".into(),
+            key: "sample".into(),
+            value: serde_json::json!({"records": records}),
+        })
     };
-    let fact = |kind: &str, key: String, value: &str| Change::Fact(Fact { kind: kind.into(), key, value: value.into() });
+    let fact =
+        |kind: &str, key: String, value: &str| Change::Fact(Fact { kind: kind.into(), key, value: value.into() });
     let commits = [
         vec![Change::Settle(written), Change::Settle(waiting), Change::Prior(prior), sample(4000)],
         vec![Change::Intend(begun), fact("mismatch/1", format!("people/{subject}/name"), "Subject Field"), sample(10)],
@@ -385,7 +389,12 @@ fn what_is_erased_is_in_no_file() {
         block_on(ledger.commit(&lease, &changes)).unwrap();
     }
     let secrets = [
-        "ada@subject.example", "Subject Probe", "Subject Note", "Subject Phone", "Subject Value", "Subject Field",
+        "ada@subject.example",
+        "Subject Probe",
+        "Subject Note",
+        "Subject Phone",
+        "Subject Value",
+        "Subject Field",
         "match@subject.example",
     ];
     let before = bytes_of(folder.path());

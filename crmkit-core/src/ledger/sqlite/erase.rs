@@ -9,7 +9,10 @@ use super::{
     row::{COLUMNS, Encoded, decode, json, parsed},
     table::RowTable,
 };
-use crate::{Erase, Fact, LedgerKey, MigrationId, RecordRef, Result, Row, ledger::erase::{Left, without}};
+use crate::{
+    Erase, Fact, LedgerKey, MigrationId, RecordRef, Result, Row,
+    ledger::erase::{Left, without},
+};
 
 /// Erases within the writer's transaction and says how many entries went.
 pub(super) fn erase(connection: &Connection, migration: &MigrationId, scope: &Erase) -> Result<u64> {

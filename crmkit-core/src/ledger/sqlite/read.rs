@@ -16,8 +16,8 @@ use super::{
     schema,
 };
 use crate::{
-    AuditLine, Binding, Count, Cursor, Digest, Entry, Fact, LedgerKey, MigrationId, RecordRef, Result, Row, RowState, Select,
-    UnitKey, UnitState,
+    AuditLine, Binding, Count, Cursor, Digest, Entry, Fact, LedgerKey, MigrationId, RecordRef, Result, Row, RowState,
+    Select, UnitKey, UnitState,
     ledger::{
         cursor::{after_count, after_number, after_row, after_unit, count_key},
         transition::unbound,

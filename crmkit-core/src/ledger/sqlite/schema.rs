@@ -12,7 +12,8 @@ const APPLICATION_ID: i32 = 0x6372_6d6b;
 
 /// What each version of the layout added to the one before. `user_version` is the number of steps a file has taken.
 /// A released step never changes.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
     CREATE TABLE leases (
@@ -64,14 +65,16 @@ const STEPS: &[&str] = &["
     ) WITHOUT ROWID;
 
     CREATE TABLE audit (sequence INTEGER PRIMARY KEY, content TEXT NOT NULL, chain BLOB NOT NULL);
-", "
+",
+    "
     -- how far the audit log reaches, moved with every commit: lines cut off at its end are missed
     CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL, chain BLOB NOT NULL);
     INSERT INTO audit_head SELECT 1, sequence, chain FROM audit ORDER BY sequence DESC LIMIT 1;
 
     -- what waits is asked for after every run and is little among much
     CREATE INDEX held ON entries (mapping, object, id, part) WHERE state = 6;
-"];
+",
+];
 
 /// The writing connection, of a file that is a ledger of this release's layout.
 pub(super) fn open(path: &Path) -> Result<Connection> {

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::{
-    Destination, DestinationWriter, Error, ErrorKind, FileSink, Provisioner, Reader, Remover, Result, Retry, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FileSink, Provisioner, Reader, Remover, Result, Retry,
+    WriteBatch, Written,
 };
 
 /// A connector that writes in its own way, and is otherwise the one it wraps.

@@ -6,7 +6,9 @@ use super::{
     LedgerHarness, Store,
     given::{TTL, all, begin, binding, created, done, lines, unit},
 };
-use crate::{ChainHead, Change, Clock, Error, ErrorKind, IdLedger, Result, Select, testing::conformance::skip, verify_chain};
+use crate::{
+    ChainHead, Change, Clock, Error, ErrorKind, IdLedger, Result, Select, testing::conformance::skip, verify_chain,
+};
 
 /// A ledger with a row and three audit lines, and then something else in its place.
 async fn open_instead<H: LedgerHarness>(store: Store) -> Option<(H, Result<Arc<dyn IdLedger>>)> {

@@ -124,7 +124,8 @@ pub async fn erasing_a_record_keeps_the_chain_whole<H: LedgerHarness>() {
 /// "From facts that stay, the innermost list item that names one of them is taken out."
 pub async fn erasing_a_record_takes_it_out_of_documents<H: LedgerHarness>() {
     let (_harness, ledger, lease) = begin::<H>().await;
-    let compared = |id: &str| json!({"source": {"object": "contacts", "id": id}, "fields": [{"actual": format!("Ada {id}")}]});
+    let compared =
+        |id: &str| json!({"source": {"object": "contacts", "id": id}, "fields": [{"actual": format!("Ada {id}")}]});
     let document = |records: Vec<Json>| Fact {
         kind: "document".into(),
         key: "sample".into(),

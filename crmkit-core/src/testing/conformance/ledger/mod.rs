@@ -20,9 +20,9 @@ pub use self::{
         a_shortened_audit_log_is_refused, an_older_format_is_upgraded,
     },
     keep::{
-        erasing_a_record_keeps_the_chain_whole, erasing_a_record_takes_it_out_of_documents, erasing_prior_values_keeps_the_rest,
-        facts_are_kept_replaced_and_forgotten, the_audit_chain_verifies_and_a_tampered_line_is_found,
-        the_first_prior_value_stays,
+        erasing_a_record_keeps_the_chain_whole, erasing_a_record_takes_it_out_of_documents,
+        erasing_prior_values_keeps_the_rest, facts_are_kept_replaced_and_forgotten,
+        the_audit_chain_verifies_and_a_tampered_line_is_found, the_first_prior_value_stays,
     },
     open::{
         a_lease_renewed_for_no_time_is_given_back, a_ledger_is_bound_by_its_first_opening,
