@@ -81,23 +81,26 @@ impl Broken {
         let mut new = Vec::new();
         for change in changes {
             let mut change = change.clone();
+            let old = match &change {
+                Change::Settle(row) => self.row(&row.key).await,
+                _ => None,
+            };
             match (self.breaks, &mut change) {
                 ("what_is_kept_comes_back_unchanged", Change::Settle(row)) => row.reason = None,
-                ("settling_twice_changes_nothing", Change::Settle(row)) => {
-                    if self.row(&row.key).await.as_ref() == Some(row) {
-                        return Err(refused("it is settled already"));
-                    }
+                ("settling_twice_changes_nothing", Change::Settle(row)) if old.as_ref() == Some(row) => {
+                    return Err(refused("it is settled already"));
                 }
-                ("a_conflicting_settlement_is_refused", Change::Settle(row)) => {
-                    if self.row(&row.key).await.is_some_and(|old| old.intent.is_some()) {
-                        new.push(Change::Settle(Row { state: RowState::Held, destination: None, ..row.clone() }));
-                    }
+                ("a_conflicting_settlement_is_refused", Change::Settle(row))
+                    if old.as_ref().is_some_and(|old| old.intent.is_some()) =>
+                {
+                    new.push(Change::Settle(Row { state: RowState::Held, destination: None, ..row.clone() }));
                 }
-                ("a_held_or_rolled_back_row_may_take_another_destination", Change::Settle(row)) => {
-                    let old = self.row(&row.key).await.filter(|old| old.state == RowState::RolledBack);
-                    if old.is_some_and(|old| old.destination != row.destination) {
-                        return Err(refused("it had another destination once"));
-                    }
+                ("a_held_or_rolled_back_row_may_take_another_destination", Change::Settle(row))
+                    if old
+                        .as_ref()
+                        .is_some_and(|old| old.state == RowState::RolledBack && old.destination != row.destination) =>
+                {
+                    return Err(refused("it had another destination once"));
                 }
                 ("freeing_a_new_row_forgets_it", Change::Intend(row)) if row.state == RowState::Intended => {
                     row.history.clear();
