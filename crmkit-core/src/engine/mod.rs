@@ -116,6 +116,12 @@ impl Core {
         Digest::of_parts(parts.map(str::as_bytes)).to_string()
     }
 
+    /// A digest of a value by which records are matched: the index holds no value that somebody may ask to erase.
+    pub(crate) fn match_key(&self, value: &str) -> String {
+        let parts = ["match", self.digest_key.expose_secret(), &self.tenant, self.migration.as_str(), value];
+        Digest::of_parts(parts.map(str::as_bytes)).to_string()
+    }
+
     /// The marker of a record: the same for the same source record, mapping and part, whoever computes it.
     pub(crate) fn marker(&self, instance: &str, key: &LedgerKey) -> String {
         let parts = [

@@ -231,7 +231,7 @@ impl Desk<'_> {
             }
             return;
         }
-        match matches.of(self.mapping, &fields) {
+        match matches.of(self.core, self.mapping, &fields) {
             Match::None => self.create(row, fields, hash),
             Match::Several => {
                 let row = held(row, &self.unit.key, "several records of the destination match it");

@@ -4,6 +4,8 @@
 mod afterwards;
 mod cycles;
 mod delta;
+#[cfg(feature = "sqlite")]
+mod erasure;
 mod gates;
 mod left_out;
 mod matching;

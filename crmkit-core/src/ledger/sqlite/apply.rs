@@ -115,6 +115,7 @@ pub(super) fn apply(
 }
 
 fn apply_others(connection: &Connection, head: &mut ChainHead, steps: &[Step]) -> rusqlite::Result<()> {
+    let before = *head;
     let mut audit = connection.prepare_cached("INSERT INTO audit (sequence, content, chain) VALUES (?1, ?2, ?3)")?;
     for step in steps {
         match step {
@@ -143,6 +144,11 @@ fn apply_others(connection: &Connection, head: &mut ChainHead, steps: &[Step]) -
                 connection.prepare_cached("DELETE FROM facts WHERE kind = ?1 AND key = ?2")?.execute([kind, key])?;
             }
         }
+    }
+    if *head != before {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO audit_head (one, sequence, chain) VALUES (1, ?1, ?2)")?
+            .execute(params![head.sequence as i64, head.chain.as_bytes()])?;
     }
     Ok(())
 }
