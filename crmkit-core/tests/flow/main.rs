@@ -5,6 +5,7 @@ mod afterwards;
 mod cycles;
 mod gates;
 mod left_out;
+mod lost;
 mod matching;
 mod owners;
 #[cfg(feature = "sqlite")]
