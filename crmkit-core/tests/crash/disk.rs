@@ -32,7 +32,10 @@ fn a_disk_that_fills_up_stops_the_run_and_room_lets_it_go_on() {
         }
         stopped += 1;
         let error = error_of(folder);
-        assert!(error.contains("ledger.") && error.contains("store failed") || error.contains("disk is full"), "{error}");
+        assert!(
+            error.contains("ledger.") && error.contains("store failed") || error.contains("disk is full"),
+            "{error}"
+        );
         live(folder, None).unwrap_or_else(|error| panic!("{blocks} blocks, then room: {error}"));
     }
     assert!(stopped > 0, "no limit was small enough");
@@ -68,7 +71,10 @@ fn a_second_process_on_the_file_is_refused_and_let_in_after_the_first_was_killed
     let error = open().expect_err("somebody has it");
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(error.to_string().contains("stop the other process"), "{error}");
-    assert!(!command(folder.path(), None).status().expect("the program starts").success(), "a third is refused as well");
+    assert!(
+        !command(folder.path(), None).status().expect("the program starts").success(),
+        "a third is refused as well"
+    );
     first.kill().expect("it can be killed");
     first.wait().expect("it ends");
     open().expect("its lock died with it");
