@@ -1,6 +1,6 @@
 //! Sending the writes of a unit: intents first, then the requests, then one commit of all outcomes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use futures::{StreamExt, stream};
 
@@ -187,7 +187,7 @@ fn for_each(writes: usize, answers: Result<Vec<Result<Written>>>) -> Vec<Result<
 /// Reads back what the answers did not carry, so that every settled row has its seal.
 async fn read_missing(core: &Core, _cx: &PassContext, mut answers: Answers) -> Result<Answers> {
     let Some(reader) = core.destination.reader() else { return Ok(answers) };
-    let mut missing: HashMap<crate::ObjectName, Vec<crate::RecordId>> = HashMap::new();
+    let mut missing: BTreeMap<crate::ObjectName, Vec<crate::RecordId>> = BTreeMap::new();
     for (work, answer) in &answers {
         if let Ok(Written { id, stored: None }) = answer {
             missing.entry(work.object.clone()).or_default().push(id.clone());

@@ -1,6 +1,6 @@
 //! The survey unit: finds what others changed or attached, which rollback must leave alone with all it refers to (I8).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -178,7 +178,7 @@ pub(super) async fn fetch(core: &Core, rows: &[Row]) -> Result<HashMap<RecordRef
     let reader = core.destination.reader().ok_or_else(|| {
         Error::state("rollback", "the destination cannot be read, so nothing there can be taken back safely")
     })?;
-    let mut ids: HashMap<&ObjectName, Vec<crate::RecordId>> = HashMap::new();
+    let mut ids: BTreeMap<&ObjectName, Vec<crate::RecordId>> = BTreeMap::new();
     for to in rows.iter().filter_map(|row| row.destination.as_ref()) {
         ids.entry(&to.object).or_default().push(to.id.clone());
     }

@@ -209,7 +209,7 @@ type Carried = HashMap<(RecordId, String), Option<Stored>>;
 
 /// The records that carry deferred links of this page.
 async fn carriers(core: &Core, mapping: &CompiledMapping, drafts: &[(Record, Row, Draft)]) -> Result<Carried> {
-    let mut by_object: HashMap<crate::ObjectName, Vec<(RecordId, String, crate::LedgerKey)>> = HashMap::new();
+    let mut by_object: BTreeMap<crate::ObjectName, Vec<(RecordId, String, crate::LedgerKey)>> = BTreeMap::new();
     for (record, _, draft) in drafts {
         for link in &draft.links {
             if let Some(carrier) = &link.carrier {

@@ -180,30 +180,29 @@ impl Store {
                 Change::Settle(row) => Some(Kept::settle(old, row.clone())?),
                 _ => old.cloned().and_then(Kept::free),
             };
-            if let Some(Kept { row, .. }) = &new
-                && old.and_then(|old| old.row.destination.as_ref()) != row.destination.as_ref()
-                && self.is_claimed(row, &changed)
-            {
-                return Err(claimed(key));
-            }
             changed.insert(key.clone(), new);
         }
-        Ok(changed)
+        match changed.iter().find(|(key, new)| self.is_claimed(key, new.as_ref(), &changed)) {
+            Some((key, _)) => Err(claimed(key)),
+            None => Ok(changed),
+        }
     }
 
-    /// Whether a row takes a destination record that another source record has.
-    fn is_claimed(&self, row: &Row, changed: &BTreeMap<LedgerKey, Option<Kept>>) -> bool {
-        let counts = |row: &Row| claims(row.state, &row.key.part, row.intent.is_some());
-        let Some(to) = row.destination.as_ref().filter(|_| counts(row)) else { return false };
-        let rival = |other: &Row| {
-            let same = (&other.key.mapping, &other.key.object, &other.key.id)
-                == (&row.key.mapping, &row.key.object, &row.key.id);
-            !same && other.destination.as_ref() == Some(to) && counts(other)
+    /// Whether a row takes a destination record that another source record has after these changes.
+    fn is_claimed(&self, key: &LedgerKey, new: Option<&Kept>, changed: &BTreeMap<LedgerKey, Option<Kept>>) -> bool {
+        let Some(to) = new.and_then(claim_of) else { return false };
+        if self.rows.get(key).and_then(claim_of) == Some(to) {
+            return false;
+        }
+        let rival = |other: &Kept| {
+            let other_key = &other.row.key;
+            let same = (&other_key.mapping, &other_key.object, &other_key.id) == (&key.mapping, &key.object, &key.id);
+            !same && claim_of(other) == Some(to)
         };
-        let first = (to.clone(), first_of(&row.key.migration, &"".into()));
+        let first = (to.clone(), first_of(&key.migration, &"".into()));
         let known = self.destinations.range(first..).take_while(|(of, _)| of == to);
-        known.filter(|(_, key)| !changed.contains_key(key)).any(|(_, key)| rival(&self.rows[key].row))
-            || changed.values().flatten().any(|kept| rival(&kept.row))
+        known.filter(|(_, key)| !changed.contains_key(key)).any(|(_, key)| rival(&self.rows[key]))
+            || changed.values().flatten().any(rival)
     }
 
     fn apply(&mut self, rows: BTreeMap<LedgerKey, Option<Kept>>, changes: &[Change]) {
@@ -405,6 +404,12 @@ fn from<K: Clone>(at: &K, after: Option<&LedgerKey>, migration: &MigrationId) ->
         Some(after) => Excluded((at.clone(), after.clone())),
         None => Included((at.clone(), first_of(migration, &"".into()))),
     }
+}
+
+/// The destination record that a row has for its source record alone.
+fn claim_of(kept: &Kept) -> Option<&RecordRef> {
+    let row = &kept.row;
+    row.destination.as_ref().filter(|_| claims(row.state, &row.key.part, row.intent.is_some()))
 }
 
 /// Before every row of the mapping.

@@ -143,7 +143,7 @@ impl Migration {
         let cx = describe_pass(&self.core, record).await?;
         // Four fifths are chosen; what their links need makes up the rest.
         let share = (plan.sample.size * 4 / 5).div_ceil(plan.mappings.len().max(1)).max(1);
-        let mut chosen: HashSet<RecordRef> = HashSet::new();
+        let mut chosen: BTreeSet<RecordRef> = BTreeSet::new();
         let mut needed: Vec<(MappingId, RecordRef)> = Vec::new();
         for mapping in &plan.mappings {
             let mut lowest: BTreeSet<(Digest, RecordRef)> = BTreeSet::new();

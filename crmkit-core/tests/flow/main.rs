@@ -8,6 +8,7 @@ mod delta;
 mod erasure;
 mod gates;
 mod left_out;
+mod lost;
 mod matching;
 mod owners;
 #[cfg(feature = "sqlite")]

@@ -48,6 +48,7 @@ impl SimulatedLedger {
 
     fn note<T>(&self, call: &str, unit: &UnitKey, answer: &Result<T>) {
         let mut state = self.shared.state();
+        state.goes_on();
         let kind = answer.as_ref().err().map(crmkit_core::Error::kind);
         match kind {
             Some(ErrorKind::Fenced) => state.coverage.fenced += 1,

@@ -1,7 +1,7 @@
 //! What all processes of a world share with the schedule: who is at what, what has happened, the trace.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct State {
     pub(crate) steps: BTreeMap<usize, Step>,
     /// What it is at outside of units.
     pub(crate) outside: BTreeMap<usize, Step>,
+    /// Who has asked what became of a write, and done nothing since.
+    recovering: BTreeSet<usize>,
     /// Processes at the same run.
     pub(crate) together: bool,
     pub(crate) planned: Vec<Planned>,
@@ -43,6 +45,9 @@ impl Shared {
 
 impl State {
     pub(crate) fn step(&self) -> Step {
+        if self.recovering.contains(&self.current) {
+            return Step::Recover;
+        }
         self.steps.get(&self.current).copied().unwrap_or(Step::Control)
     }
 
@@ -52,6 +57,11 @@ impl State {
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{current} {}", line()));
         }
+    }
+
+    /// A process does something else than looking for a write.
+    pub(crate) fn goes_on(&mut self) {
+        self.recovering.remove(&self.current);
     }
 
     /// A process leased a unit: that is what it is at now.
@@ -76,7 +86,12 @@ impl State {
 
     /// What happens to this request.
     pub(crate) fn request(&mut self, request: &MockRequest) -> Option<MockFault> {
-        let step = if request.call == MockCall::Find { Step::Recover } else { self.step() };
+        if request.call == MockCall::Find {
+            self.recovering.insert(self.current);
+        } else {
+            self.goes_on();
+        }
+        let step = self.step();
         let changes = request.call.changes();
         let nth = self.requests.entry((step, changes)).or_default();
         *nth += 1;

@@ -39,7 +39,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn of(draw: &mut Draw) -> Self {
-        let carried = draw.one_in(3);
+        let carried = draw.one_in(2);
         Self {
             companies: draw.among(3, 7),
             contacts: draw.among(3, 6),
@@ -47,7 +47,7 @@ impl Shape {
             notes: draw.among(3, 8),
             tasks: draw.among(0, 3),
             carried,
-            carried_blind: carried && draw.one_in(3),
+            carried_blind: carried && draw.one_in(4),
             batch: draw.of(&[1, 1, 3]),
             hard: draw.one_in(4),
             page_size: draw.among(2, 5),
@@ -123,6 +123,10 @@ fn mapping(id: &str, to: &str, lines: impl IntoIterator<Item = FieldLine>) -> Ma
 impl World {
     pub(crate) fn of(draw: &mut Draw) -> Self {
         let shape = Shape::of(draw);
+        Self::with(shape, draw)
+    }
+
+    pub(crate) fn with(shape: Shape, draw: &mut Draw) -> Self {
         let clock = ManualClock::new();
         let crm = crm(Arc::new(clock.clone()), shape);
         let mut world = Self {

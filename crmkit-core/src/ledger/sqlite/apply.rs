@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     file::OrFailed,
     row::{Encoded, json, parsed},
-    table::{RowTable, Verdict},
+    table::RowTable,
 };
 use crate::{
     Change, Error, Fact, LedgerKey, MigrationId, PriorValues, RecordRef, Result, Row, UnitKey, UnitState, UnitStatus,
@@ -100,18 +100,19 @@ pub(super) fn apply(
 ) -> Result<()> {
     let mut table = RowTable::new(connection, migration).or_failed("ledger.commit")?;
     for step in &batch.rows {
-        let verdict = match step {
-            RowStep::Intend(row) => table.intend(row),
+        let allowed = match step {
+            RowStep::Intend(row) => table.intend(row).map(|()| true),
             RowStep::Settle(row) => table.settle(row),
-            RowStep::Free(key) => table.free(key).map(|()| Verdict::Kept),
+            RowStep::Free(key) => table.free(key).map(|()| true),
         };
-        match verdict.or_failed("ledger.commit")? {
-            Verdict::Kept => {}
-            Verdict::AnotherDestination => return Err(another_destination(step.key())),
-            Verdict::Claimed => return Err(claimed(step.key())),
+        if !allowed.or_failed("ledger.commit")? {
+            return Err(another_destination(step.key()));
         }
     }
-    table.finish().and_then(|()| apply_others(connection, head, &batch.others)).or_failed("ledger.commit")
+    if let Some(key) = table.finish().or_failed("ledger.commit")? {
+        return Err(claimed(&key));
+    }
+    apply_others(connection, head, &batch.others).or_failed("ledger.commit")
 }
 
 fn apply_others(connection: &Connection, head: &mut ChainHead, steps: &[Step]) -> rusqlite::Result<()> {

@@ -20,6 +20,7 @@ pub(super) struct RowTable<'c> {
     link: CachedStatement<'c>,
     unlink: CachedStatement<'c>,
     tally: Vec<(Place, i64)>,
+    touched: Vec<Touched>,
 }
 
 /// What rows are counted by.
@@ -32,12 +33,11 @@ struct Place {
     pass: u32,
 }
 
-/// Whether a row was kept, and why not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Kept,
-    AnotherDestination,
-    Claimed,
+/// A row of this commit: which destination record it had for its source record alone, and which it has.
+struct Touched {
+    key: LedgerKey,
+    before: Option<RecordRef>,
+    now: Option<RecordRef>,
 }
 
 /// What has to be known of a row before it is overwritten.
@@ -49,6 +49,12 @@ struct Old {
     open: bool,
     links: Option<String>,
     settled: Option<String>,
+}
+
+impl Old {
+    fn claim(&self, part: &Part) -> Option<&RecordRef> {
+        self.destination.as_ref().filter(|_| claims(self.state, part, self.open))
+    }
 }
 
 impl<'c> RowTable<'c> {
@@ -81,28 +87,26 @@ impl<'c> RowTable<'c> {
                      AND mapping = ?3 AND object = ?4 AND id = ?5 AND part = ?6",
             )?,
             tally: Vec::new(),
+            touched: Vec::new(),
         })
     }
 
     /// Opens an intent; the row remembers how it was settled.
-    pub(super) fn intend(&mut self, row: &Encoded) -> rusqlite::Result<Verdict> {
+    pub(super) fn intend(&mut self, row: &Encoded) -> rusqlite::Result<()> {
         if row.destination.is_none() && self.insert_new(row)? {
-            return Ok(Verdict::Kept);
+            return Ok(());
         }
         let old = self.find(&row.key)?;
-        if self.is_claimed(old.as_ref(), row)? {
-            return Ok(Verdict::Claimed);
-        }
         let settled = match &old {
             Some(old) if old.settled.is_some() => old.settled.clone(),
             Some(old) if !old.open => self.read(&row.key)?.map(|kept| json(&kept.row)),
             _ => None,
         };
-        self.write(old.as_ref(), row, settled.as_deref()).map(|()| Verdict::Kept)
+        self.write(old.as_ref(), row, settled.as_deref())
     }
 
     /// Closes an intent with an outcome. Says no to another destination record than the one settled with.
-    pub(super) fn settle(&mut self, row: &Encoded) -> rusqlite::Result<Verdict> {
+    pub(super) fn settle(&mut self, row: &Encoded) -> rusqlite::Result<bool> {
         let old = self.find(&row.key)?;
         let new = row.destination.as_ref();
         let refused = match &old {
@@ -115,34 +119,41 @@ impl<'c> RowTable<'c> {
             }
             _ => false,
         };
-        if refused {
-            return Ok(Verdict::AnotherDestination);
+        if !refused {
+            self.write(old.as_ref(), row, None)?;
         }
-        if self.is_claimed(old.as_ref(), row)? {
-            return Ok(Verdict::Claimed);
-        }
-        self.write(old.as_ref(), row, None).map(|()| Verdict::Kept)
+        Ok(!refused)
     }
 
-    /// Whether a row takes a destination record that another source record has.
-    fn is_claimed(&self, old: Option<&Old>, row: &Encoded) -> rusqlite::Result<bool> {
-        let claiming = claims(row.state, &row.key.part, row.intent.is_some());
-        let Some(to) = row.destination.as_ref().filter(|_| claiming) else { return Ok(false) };
-        if old.is_some_and(|old| old.destination.as_ref() == Some(to)) {
-            return Ok(false);
-        }
-        let mut others = self.connection.prepare_cached(
-            "SELECT state, part, intent IS NOT NULL FROM entries WHERE to_id IS NOT NULL AND to_object = ?1 AND to_id = ?2
-                 AND NOT (mapping = ?3 AND object = ?4 AND id = ?5)",
-        )?;
-        let (mapping, object, id, _) = key_of(&row.key);
-        let mut others = others.query((to.object.as_str(), to.id.as_str(), mapping, object, id))?;
-        while let Some(other) = others.next()? {
-            if claims(state_of(other, 0)?, &Part::from(other.get_ref(1)?.as_str()?), other.get(2)?) {
-                return Ok(true);
+    /// Remembers what a row of this commit had for itself before, and has now.
+    fn touch(&mut self, key: &LedgerKey, old: Option<&Old>, now: Option<RecordRef>) {
+        match self.touched.last_mut() {
+            Some(last) if last.key == *key => last.now = now,
+            _ => {
+                let before = old.and_then(|old| old.claim(&key.part)).cloned();
+                self.touched.push(Touched { key: key.clone(), before, now });
             }
         }
-        Ok(false)
+    }
+
+    /// The first row of this commit that took a destination record which another source record has.
+    fn claimed(&self) -> rusqlite::Result<Option<LedgerKey>> {
+        let mut others = self.connection.prepare_cached(
+            "SELECT state, part, intent IS NOT NULL FROM entries
+             WHERE to_id IS NOT NULL AND to_object = ?1 AND to_id = ?2
+                 AND NOT (mapping = ?3 AND object = ?4 AND id = ?5)",
+        )?;
+        for Touched { key, now, .. } in self.touched.iter().filter(|touched| touched.before != touched.now) {
+            let Some(to) = now else { continue };
+            let (mapping, object, id, _) = key_of(key);
+            let mut others = others.query((to.object.as_str(), to.id.as_str(), mapping, object, id))?;
+            while let Some(other) = others.next()? {
+                if claims(state_of(other, 0)?, &Part::from(other.get_ref(1)?.as_str()?), other.get(2)?) {
+                    return Ok(Some(key.clone()));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Closes an intent that was not applied.
@@ -160,6 +171,7 @@ impl<'c> RowTable<'c> {
     /// Forgets a row.
     pub(super) fn remove(&mut self, key: &LedgerKey) -> rusqlite::Result<()> {
         let Some(old) = self.find(key)? else { return Ok(()) };
+        self.touch(key, Some(&old), None);
         self.count(key, old.state, old.uncertain, old.pass, -1);
         self.relink(key, old.links.as_deref(), None)?;
         self.connection
@@ -212,6 +224,8 @@ impl<'c> RowTable<'c> {
     }
 
     fn write(&mut self, old: Option<&Old>, new: &Encoded, settled: Option<&str>) -> rusqlite::Result<()> {
+        let claim = new.destination.as_ref().filter(|_| claims(new.state, &new.key.part, new.intent.is_some()));
+        self.touch(&new.key, old, claim.cloned());
         let Some(old) = old else { return self.insert_new(new).map(drop) };
         put(&mut self.update, new, settled)?;
         self.count(&new.key, old.state, old.uncertain, old.pass, -1);
@@ -244,8 +258,8 @@ impl<'c> RowTable<'c> {
         }
     }
 
-    /// Writes the counts. Nothing but this keeps them right.
-    pub(super) fn finish(self) -> rusqlite::Result<()> {
+    /// Writes the counts: nothing but this keeps them right. Gives the first row that may not be kept.
+    pub(super) fn finish(self) -> rusqlite::Result<Option<LedgerKey>> {
         let mut add = self.connection.prepare_cached(
             "INSERT INTO counts (mapping, part, state, uncertain, pass, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT DO UPDATE SET entries = entries + excluded.entries",
@@ -254,7 +268,7 @@ impl<'c> RowTable<'c> {
             let uncertain = uncertain.map_or(-1, uncertain_number);
             add.execute(params![mapping.as_str(), part.as_str(), state_number(*state), uncertain, pass, by])?;
         }
-        Ok(())
+        self.claimed()
     }
 }
 

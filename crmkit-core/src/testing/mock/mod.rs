@@ -206,9 +206,10 @@ impl World {
     /// A record was written or removed: its time moves, and that of everything it links to.
     fn stamp(&mut self, object: &ObjectName, id: &RecordId, now: DateTime<Utc>) {
         let own = RecordRef { object: object.clone(), id: id.clone() };
-        let links =
-            self.record(object, id).map(|kept| kept.fields.values().filter_map(Value::as_ref_to).cloned().collect());
-        for touched in std::iter::once(own).chain(links.unwrap_or_else(Vec::new)) {
+        let links = self
+            .record(object, id)
+            .map(|kept| kept.fields.values().filter_map(Value::as_ref_to).cloned().collect::<Vec<_>>());
+        for touched in std::iter::once(own).chain(links.unwrap_or_default()) {
             if let Some(field) = self.stamps.get(&touched.object).cloned()
                 && let Some(kept) = self.record(&touched.object, &touched.id)
             {

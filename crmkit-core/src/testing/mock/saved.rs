@@ -1,11 +1,14 @@
 //! The mock's store as a document, for tests in which the process dies and the CRM does not.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Kept, MockDestination, World};
-use crate::{Abilities, Clock, ExistingItem, ObjectName, Schema, User};
+use crate::{Abilities, Clock, ExistingItem, FieldName, ObjectName, Schema, User};
 
 /// What the other side keeps, whatever becomes of us.
 #[derive(Serialize, Deserialize)]
@@ -17,6 +20,8 @@ struct Saved {
     records: Vec<((ObjectName, u64), Kept)>,
     next: u64,
     log: Vec<String>,
+    later: BTreeMap<ObjectName, BTreeSet<FieldName>>,
+    stamps: BTreeMap<ObjectName, FieldName>,
 }
 
 impl MockDestination {
@@ -31,6 +36,8 @@ impl MockDestination {
             records: world.records.iter().map(|(key, kept)| (key.clone(), kept.clone())).collect(),
             next: world.next,
             log: world.log.clone(),
+            later: world.later.clone(),
+            stamps: world.stamps.clone(),
         };
         serde_json::to_string(&saved).expect("a store is serialisable")
     }
@@ -49,6 +56,8 @@ impl MockDestination {
             records: saved.records.into_iter().collect(),
             next: saved.next,
             log: saved.log,
+            later: saved.later,
+            stamps: saved.stamps,
             ..World::default()
         };
         Self { world: Arc::new(Mutex::new(world)), clock }

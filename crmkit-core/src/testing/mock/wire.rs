@@ -10,8 +10,10 @@ use super::{
 };
 use crate::{Error, ErrorKind, ObjectName, Operation, Result, Retry, Written};
 
+type Decide = dyn FnMut(&MockRequest) -> Option<MockFault> + Send;
+
 /// Asked for every request what happens to it.
-pub(super) struct Script(pub(super) Box<dyn FnMut(&MockRequest) -> Option<MockFault> + Send>);
+pub(super) struct Script(pub(super) Box<Decide>);
 
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
