@@ -1,8 +1,9 @@
-//! Export folders: Allegory's layout, and any CRM's CSV files through a manifest.
+//! Export folders: Allegory's layout, and any CRM's files through a manifest.
 //!
-//! A folder holds one CSV file per object (`companies.csv`, `contacts.csv`, `deals.csv` …) and, better than not, a
-//! `manifest.json` that says how many rows each has, its digest, the time zone and the currency. A manifest with
-//! `foreign` objects names files and columns instead, so that the export of any CRM is read as it is.
+//! A folder, or a zip archive of one, holds a file of CSV or JSON lines, gzip or not, per object (`companies.csv`,
+//! `contacts.jsonl`, `deals.csv.gz` …) and, better than not, a `manifest.json` that says how many rows each has, its digest,
+//! the time zone and the currency. A manifest with `foreign` objects names files and columns instead, so that the export of
+//! any CRM is read as it is.
 
 mod attachments;
 mod blocking;
