@@ -120,9 +120,9 @@ impl Container {
 impl Archive {
     fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        if !declared_entries(&mut file)?.is_some_and(|count| count <= MOST_ENTRIES) {
+        if declared_entries(&mut file)?.is_none_or(|count| count > MOST_ENTRIES) {
             let message = "it is neither a folder nor a zip archive of at most 100,000 files";
-            return Err(Damage::error("archive_bomb", message, "name the folder or the archive of the export"));
+            return Err(Damage::error("unsupported_file", message, "name the folder or the archive of the export"));
         }
         let length = file.metadata()?.len();
         let damaged = |_| Damage::error("damaged_file", "the archive cannot be read", "make the archive again");

@@ -39,6 +39,7 @@ impl Converter<'_> {
     /// The record of a row.
     pub(super) fn record(&self, table: &Table, row: &Row<'_>, id: &str, file: &str, line: u64) -> Record {
         let mut record = Record::new(RecordRef { object: table.name.clone(), id: id.into() });
+        record.fields.reserve(table.fields.len());
         for field in &table.fields {
             match self.value(field, row) {
                 Ok(Some(value)) => {

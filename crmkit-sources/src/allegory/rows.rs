@@ -389,7 +389,7 @@ impl Rows {
     pub(super) fn cell(&self, index: usize) -> Cow<'_, str> {
         match self.reader {
             Reader::Csv { .. } => self.encoding.text(self.bytes(index)),
-            Reader::Json(_) => String::from_utf8_lossy(self.bytes(index)),
+            Reader::Json(_) => Encoding::Utf8 { mark: false }.text(self.bytes(index)),
         }
     }
 }
