@@ -101,6 +101,11 @@ impl Request {
         self.operation
     }
 
+    /// What it costs in tokens.
+    pub fn tokens(&self) -> u32 {
+        self.cost
+    }
+
     /// Whether it creates something.
     pub fn is_creating(&self) -> bool {
         self.creating
@@ -142,7 +147,7 @@ impl Answer {
     pub fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let retry = if request.creating { Retry::Verify } else { Retry::Never };
-            Error::new(ErrorKind::Protocol, request.operation, "the answer is not what the interface documents", retry)
+            Error::new(ErrorKind::Protocol, request.operation, "the answer is not what the interface documents; check that the base address leads to it and to nothing in between", retry)
                 .with_context("status", self.status)
                 .with_context("line", error.line())
                 .with_context("column", error.column())

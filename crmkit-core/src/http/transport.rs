@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -23,6 +23,8 @@ use crate::{AccountKey, Clock, Credentials, Digest, Error, Hold, LimitSignal, Ra
 /// - Budget is reserved per request, waited for on the injected clock, and no request leaves after its
 ///   [`send_before`](Request::send_before).
 /// - Only what is certainly not applied is sent again: what the dialect calls throttled, and once what a renewed token may cure.
+/// - Whoever is throttled again after a pause pauses twice as long, up to five minutes; a token that was refused is not shown
+///   again for a minute.
 /// - Errors and spans carry the operation, status and attempt: no address, query, header or value.
 ///
 /// # Errors
@@ -46,7 +48,18 @@ struct Inner {
     company: RwLock<String>,
     /// The token of the last request and the account it stands for.
     account: Mutex<Option<(SecretString, AccountKey)>>,
-    paused: Mutex<Option<DateTime<Utc>>>,
+    paused: Mutex<Pause>,
+    /// The token that was refused last, and until when it is not tried again.
+    refused: Mutex<Option<(SecretString, DateTime<Utc>)>>,
+}
+
+/// How long nobody sends, and how often in a row waiting did not help.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pause {
+    until: Option<DateTime<Utc>>,
+    strikes: u32,
+    /// The last strike: what left before it belongs to it.
+    struck: Option<DateTime<Utc>>,
 }
 
 impl fmt::Debug for Transport {
@@ -57,6 +70,10 @@ impl fmt::Debug for Transport {
 
 /// Tries of one request against a server that keeps throttling.
 const ATTEMPTS: u32 = 8;
+/// The longest pause that is ours and not the server's.
+const LONGEST: Duration = Duration::from_secs(300);
+/// How long a refused token is not tried again.
+const REFUSED: Duration = Duration::from_secs(60);
 
 impl Transport {
     #[allow(clippy::too_many_arguments, reason = "called by the builder only")]
@@ -71,7 +88,7 @@ impl Transport {
         body_limit: usize,
     ) -> Self {
         let company = RwLock::new(base.host_str().unwrap_or_default().to_owned());
-        let (account, paused) = (Mutex::default(), Mutex::default());
+        let (account, paused, refused) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self(Arc::new(Inner {
             client,
             base,
@@ -84,6 +101,7 @@ impl Transport {
             company,
             account,
             paused,
+            refused,
         }))
     }
 
@@ -109,31 +127,49 @@ impl Transport {
         let deadline = request.send_before.unwrap_or(limit);
         let mut token = inner.credentials.token().await?;
         let mut renewed = false;
+        if inner.is_refused(&token) {
+            token = inner.credentials.refresh(&token).await?;
+            renewed = true;
+        }
         for attempt in 1.. {
             let account = inner.account(&token);
             let hold = inner.wait_for_slot(&request, &account, deadline).await?;
             let span =
                 tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
+            let left = inner.clock.now();
             let answer = inner.exchange(&request, &token).instrument(span).await?;
             drop(hold);
             for signal in inner.dialect.signals(&answer) {
                 inner.budget.report(&account, &request.class, &signal).await;
             }
-            match inner.dialect.verdict(&request, &answer, inner.clock.now()) {
+            let verdict = inner.dialect.verdict(&request, &answer, inner.clock.now());
+            if !matches!(verdict, Verdict::Throttled { .. } | Verdict::Blocked { .. } | Verdict::Spent { .. }) {
+                inner.let_through(left);
+            }
+            match verdict {
                 Verdict::Done => return Ok(answer),
                 Verdict::Failed(error) => return Err(error),
-                Verdict::Unauthorized(error) if renewed => return Err(error),
+                Verdict::Unauthorized(error) if renewed => {
+                    inner.refuse(&token);
+                    return Err(error);
+                }
                 Verdict::Unauthorized(_) => {
+                    inner.refuse(&token);
                     token = inner.credentials.refresh(&token).await?;
                     renewed = true;
                 }
                 Verdict::Throttled { pause, error } => {
                     tracing::debug!(operation = request.operation, attempt, seconds = pause.as_secs_f64(), "throttled");
-                    let until = inner.pause(pause);
+                    let (pause, until) = inner.throttled(pause, left);
                     inner.budget.report(&account, &request.class, &LimitSignal::Pause(pause)).await;
                     if attempt >= ATTEMPTS || until > deadline {
                         return Err(error.with_until(until));
                     }
+                }
+                Verdict::Blocked { pause, error } => {
+                    let until = inner.pause(pause);
+                    inner.budget.report(&account, &request.class, &LimitSignal::Pause(pause)).await;
+                    return Err(error.with_until(until));
                 }
                 Verdict::Spent { until, error } => {
                     inner.budget.report(&account, &request.class, &LimitSignal::Exhausted(until)).await;
@@ -162,14 +198,14 @@ impl Inner {
     async fn wait_for_slot(&self, request: &Request, account: &AccountKey, deadline: DateTime<Utc>) -> Result<Hold> {
         loop {
             let Ok(patience) = (deadline - self.clock.now()).to_std() else { return Err(failure::too_late(request)) };
-            let before = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = self.pauses().until;
             let wait = self.budget.reserve(account, &request.class, request.cost, patience).await?;
             if !wait.is_zero() {
                 self.clock.sleep_until(self.clock.now() + delta(wait)).await;
             }
             let hold = self.clock.hold();
             let now = self.clock.now();
-            let pause = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+            let pause = self.pauses().until;
             let paused = pause != before || pause.is_some_and(|until| until > now);
             // Somebody was throttled while this request waited: its place is void, it asks for another.
             if !paused {
@@ -178,13 +214,52 @@ impl Inner {
         }
     }
 
+    fn pauses(&self) -> MutexGuard<'_, Pause> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Everybody who shares this transport pauses, for the longest pause anybody was told.
     fn pause(&self, pause: Duration) -> DateTime<Utc> {
         let until = self.clock.now().checked_add_signed(delta(pause)).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = paused.map_or(until, |before| before.max(until));
-        *paused = Some(until);
+        let mut paused = self.pauses();
+        let until = paused.until.map_or(until, |before| before.max(until));
+        paused.until = Some(until);
         until
+    }
+
+    /// A pause for a throttled request that left at `left`: twice as long each time that the last pause did not help.
+    fn throttled(&self, told: Duration, left: DateTime<Utc>) -> (Duration, DateTime<Utc>) {
+        let mut paused = self.pauses();
+        if paused.struck.is_none_or(|struck| left > struck) {
+            paused.strikes = paused.strikes.saturating_add(1);
+            paused.struck = Some(self.clock.now());
+        }
+        let longer = told.saturating_mul(1 << (paused.strikes - 1).min(16)).min(LONGEST);
+        drop(paused);
+        let pause = told.max(longer);
+        (pause, self.pause(pause))
+    }
+
+    /// A request that left after the last pause was not throttled: waiting helped.
+    fn let_through(&self, left: DateTime<Utc>) {
+        let mut paused = self.pauses();
+        if paused.struck.is_some_and(|struck| left > struck) {
+            paused.strikes = 0;
+            paused.struck = None;
+        }
+    }
+
+    fn refuse(&self, token: &SecretString) {
+        let until = self.clock.now() + delta(REFUSED);
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), until));
+    }
+
+    /// Whether this token was refused a moment ago: whoever hammers on with it may be locked out.
+    fn is_refused(&self, token: &SecretString) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused
+            .as_ref()
+            .is_some_and(|(known, until)| known.expose_secret() == token.expose_secret() && self.clock.now() < *until)
     }
 
     /// The same error, with the moment at which the budget expects tokens again.
