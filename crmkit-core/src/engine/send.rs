@@ -1,6 +1,6 @@
 //! Sending the writes of a unit: intents first, then the requests, then one commit of all outcomes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use futures::{StreamExt, stream};
 
@@ -154,9 +154,21 @@ async fn perform(core: &Core, cx: &PassContext, mut work: Vec<Work>, send_before
             send_before,
         })
         .collect();
+    // An error that speaks for the account is told once: the rest is not sent, to hear the same again.
+    let stopped: OnceLock<Error> = OnceLock::new();
+    let stopped = &stopped;
     let mut answers: Vec<(usize, Vec<Result<Written>>)> = stream::iter(requests.into_iter().enumerate())
         .map(|(place, request)| async move {
-            (place, for_each(request.operations.len(), core.destination.write(&request).await))
+            let answers = match stopped.get() {
+                Some(error) => Err(again(error)),
+                None => core.destination.write(&request).await,
+            };
+            let answers = for_each(request.operations.len(), answers);
+            let fatal = |error: &&Error| error.retry() == Retry::Never && stops_the_run(error.kind());
+            if let Some(error) = answers.iter().filter_map(|answer| answer.as_ref().err()).find(fatal) {
+                let _ = stopped.set(again(error));
+            }
+            (place, answers)
         })
         .buffer_unordered(core.settings.writes_in_flight.max(1))
         .collect()
@@ -174,14 +186,16 @@ fn for_each(writes: usize, answers: Result<Vec<Result<Written>>>) -> Vec<Result<
         }
         Err(error) => error,
     };
-    let tell = || {
-        let told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
-        match error.until() {
-            Some(until) => told.with_until(until),
-            None => told,
-        }
-    };
-    (0..writes).map(|_| Err(tell())).collect()
+    (0..writes).map(|_| Err(again(&error))).collect()
+}
+
+/// The same error, for another write.
+fn again(error: &Error) -> Error {
+    let told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
+    match error.until() {
+        Some(until) => told.with_until(until),
+        None => told,
+    }
 }
 
 /// Reads back what the answers did not carry, so that every settled row has its seal.
