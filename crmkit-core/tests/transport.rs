@@ -231,29 +231,6 @@ async fn a_token_is_renewed_once() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_not_shown_again_for_a_minute() {
-    let clock = JumpingClock::new();
-    let bench = Bench::counted(&[Scripted::Status(401)], clock.in_flight());
-    let transport = bench.builder(Arc::new(FixedToken::new("t")), Arc::new(clock.clone())).build().unwrap();
-    for _ in 0..20 {
-        let error = transport.send(create()).await.unwrap_err();
-        assert_eq!((error.kind(), error.retry()), (ErrorKind::Auth, Retry::Never));
-        assert!(error.to_string().contains("give a valid token"), "{error}");
-    }
-    assert_eq!(bench.seen().len(), 1);
-    clock.advance(Duration::from_secs(60));
-    transport.send(create()).await.unwrap();
-
-    // A host that has a new token by now is not held up.
-    let bench = Bench::new(&[Scripted::Status(401), Scripted::Status(401)]);
-    let host = Arc::new(Rotating::default());
-    let transport = bench.builder(host, Arc::new(SystemClock)).build().unwrap();
-    transport.send(create()).await.unwrap_err();
-    transport.send(create()).await.unwrap();
-    assert_eq!(bench.seen(), ["token-0", "token-1", "token-2"]);
-}
-
-#[tokio::test]
 async fn who_is_throttled_again_pauses_longer() {
     let clock = JumpingClock::new();
     let bench = Bench::counted(&[Scripted::Status(429); 60], clock.in_flight());

@@ -23,8 +23,7 @@ use crate::{AccountKey, Clock, Credentials, Digest, Error, Hold, LimitSignal, Ra
 /// - Budget is reserved per request, waited for on the injected clock, and no request leaves after its
 ///   [`send_before`](Request::send_before).
 /// - Only what is certainly not applied is sent again: what the dialect calls throttled, and once what a renewed token may cure.
-/// - Whoever is throttled again after a pause pauses twice as long, up to five minutes; a token that was refused is not shown
-///   again for a minute.
+/// - Whoever is throttled again after a pause pauses twice as long, up to five minutes.
 /// - Errors and spans carry the operation, status and attempt: no address, query, header or value.
 ///
 /// # Errors
@@ -49,8 +48,6 @@ struct Inner {
     /// The token of the last request and the account it stands for.
     account: Mutex<Option<(SecretString, AccountKey)>>,
     paused: Mutex<Pause>,
-    /// The token that was refused last, and until when it is not tried again.
-    refused: Mutex<Option<(SecretString, DateTime<Utc>)>>,
 }
 
 /// How long nobody sends, and how often in a row waiting did not help.
@@ -72,8 +69,6 @@ impl fmt::Debug for Transport {
 const ATTEMPTS: u32 = 8;
 /// The longest pause that is ours and not the server's.
 const LONGEST: Duration = Duration::from_secs(300);
-/// How long a refused token is not tried again.
-const REFUSED: Duration = Duration::from_secs(60);
 
 impl Transport {
     #[allow(clippy::too_many_arguments, reason = "called by the builder only")]
@@ -88,7 +83,7 @@ impl Transport {
         body_limit: usize,
     ) -> Self {
         let company = RwLock::new(base.host_str().unwrap_or_default().to_owned());
-        let (account, paused, refused) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (account, paused) = (Mutex::default(), Mutex::default());
         Self(Arc::new(Inner {
             client,
             base,
@@ -101,7 +96,6 @@ impl Transport {
             company,
             account,
             paused,
-            refused,
         }))
     }
 
@@ -127,10 +121,6 @@ impl Transport {
         let deadline = request.send_before.unwrap_or(limit);
         let mut token = inner.credentials.token().await?;
         let mut renewed = false;
-        if inner.is_refused(&token) {
-            token = inner.credentials.refresh(&token).await?;
-            renewed = true;
-        }
         for attempt in 1.. {
             let account = inner.account(&token);
             let hold = inner.wait_for_slot(&request, &account, deadline).await?;
@@ -149,12 +139,8 @@ impl Transport {
             match verdict {
                 Verdict::Done => return Ok(answer),
                 Verdict::Failed(error) => return Err(error),
-                Verdict::Unauthorized(error) if renewed => {
-                    inner.refuse(&token);
-                    return Err(error);
-                }
+                Verdict::Unauthorized(error) if renewed => return Err(error),
                 Verdict::Unauthorized(_) => {
-                    inner.refuse(&token);
                     token = inner.credentials.refresh(&token).await?;
                     renewed = true;
                 }
@@ -247,19 +233,6 @@ impl Inner {
             paused.strikes = 0;
             paused.struck = None;
         }
-    }
-
-    fn refuse(&self, token: &SecretString) {
-        let until = self.clock.now() + delta(REFUSED);
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), until));
-    }
-
-    /// Whether this token was refused a moment ago: whoever hammers on with it may be locked out.
-    fn is_refused(&self, token: &SecretString) -> bool {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused
-            .as_ref()
-            .is_some_and(|(known, until)| known.expose_secret() == token.expose_secret() && self.clock.now() < *until)
     }
 
     /// The same error, with the moment at which the budget expects tokens again.

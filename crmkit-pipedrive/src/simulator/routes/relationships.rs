@@ -137,6 +137,7 @@ fn write(call: &mut Call<'_>, mut row: Row) -> Answered {
     }
     check(call, &body, &row)?;
     row.insert("update_time".into(), time::v1(call.now).into());
+    call.touch_parents(RELATIONSHIPS, &row);
     call.store.put(RELATIONSHIPS, row.clone());
     Ok(one(call, &row, viewpoint))
 }
@@ -159,6 +160,7 @@ fn delete(call: &mut Call<'_>) -> Answered {
     let mut row = call.changeable(RELATIONSHIPS)?;
     row.insert("active_flag".into(), false.into());
     row.insert("update_time".into(), time::v1(call.now).into());
+    call.touch_parents(RELATIONSHIPS, &row);
     call.store.put(RELATIONSHIPS, row);
     Ok(Answer::ok(json!({ "id": call.id()? })))
 }
