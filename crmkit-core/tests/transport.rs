@@ -163,6 +163,16 @@ fn create() -> Request {
 }
 
 #[tokio::test]
+async fn what_is_lost_is_verified_when_it_changes() {
+    for method in [Method::PUT, Method::PATCH, Method::DELETE] {
+        let bench = Bench::new(&[Scripted::Reset]);
+        let error = bench.transport().send(Request::new("thing.change", method, "/thing")).await.unwrap_err();
+        assert_eq!(error.retry(), Retry::Verify, "it may have been applied");
+        assert_eq!(bench.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn what_is_lost_is_verified_when_it_creates_and_repeated_when_it_reads() {
     use Scripted::{Close, Hang, Reset, ResetBody, Stall, Truncate};
     for lost in [Close, Truncate, Reset, ResetBody, Hang, Stall] {

@@ -84,7 +84,8 @@ pub(super) async fn send(
                     sent.wait(core.clock.now() + core.settings.settle_after);
                 }
                 Retry::Never if stops_the_run(error.kind()) => {
-                    if work.row.uncertain.is_none() {
+                    // An answer that nobody understands does not say that nothing was applied: the next run looks.
+                    if work.row.uncertain.is_none() && error.kind() != ErrorKind::Protocol {
                         sent.changes.push(Change::Free(work.row.key));
                     }
                     sent.fatal.get_or_insert(error);

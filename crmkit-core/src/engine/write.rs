@@ -210,14 +210,14 @@ impl Desk<'_> {
                 return self.create(row, fields, hash);
             }
             Some(Found::Repeatable) => {
-                return updates.push(Update { row, fields, hash, known_seal: false });
+                return updates.push(Update { row, fields, hash, known_seal: false, repeated: true });
             }
             Some(Found::Held) | None => {}
         }
         // Held or not: a row with a destination record never makes a second one.
         if row.destination.is_some() {
             if row.hash != Some(hash) || !row.state.is_written() {
-                updates.push(Update { row, fields, hash, known_seal: true });
+                updates.push(Update { row, fields, hash, known_seal: true, repeated: false });
             } else if self.is_of_an_earlier_pass(&row) {
                 self.settle(unchanged(row, hash), "compare");
             }
@@ -242,7 +242,9 @@ impl Desk<'_> {
                         row.destination = None;
                         self.settle_without_write(row, RowState::Excluded, "the destination has it already");
                     }
-                    Some(MatchPolicy::Update) => updates.push(Update { row, fields, hash, known_seal: false }),
+                    Some(MatchPolicy::Update) => {
+                        updates.push(Update { row, fields, hash, known_seal: false, repeated: false })
+                    }
                     Some(MatchPolicy::Create) | None => {
                         row.destination = None;
                         self.create(row, fields, hash);
@@ -349,7 +351,7 @@ impl Desk<'_> {
     }
 
     fn change(&mut self, update: Update, stored: &Stored) {
-        let Update { mut row, fields, hash, .. } = update;
+        let Update { mut row, fields, hash, repeated, .. } = update;
         let ours = row.made;
         let fixed = |name: &FieldName| self.mapping.field(name).is_some_and(|field| field.create_only);
         for name in fields.keys().filter(|name| fixed(name)) {
@@ -380,6 +382,9 @@ impl Desk<'_> {
             let mut row = unchanged(row, hash);
             if completes {
                 row.state = RowState::Created;
+            } else if repeated {
+                // The change whose answer was lost is the reason why nothing differs; rollback has to know of it.
+                row.state = RowState::Updated;
             }
             row.seal = Some(seal(stored, &self.mapping.abilities.volatile));
             return self.settle(row, "update");
@@ -420,6 +425,8 @@ struct Update {
     hash: Digest,
     /// The row's seal is the record's last state that we know of; otherwise our own change may be under way.
     known_seal: bool,
+    /// Its change was sent before, and may have been applied.
+    repeated: bool,
 }
 
 /// The fact that keeps a row which could not become a record.

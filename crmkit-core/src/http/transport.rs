@@ -27,8 +27,8 @@ use crate::{AccountKey, Clock, Credentials, Digest, Error, Hold, LimitSignal, Ra
 /// - Errors and spans carry the operation, status and attempt: no address, query, header or value.
 ///
 /// # Errors
-/// `After` where nothing was applied; `Verify` where a [creating](Request::creating) request may have been; else what the
-/// dialect says.
+/// `After` where nothing was applied; `Verify` where a [creating](Request::creating) or [changing](Request::changing) request may
+/// have been; else what the dialect says.
 ///
 /// # Cancellation
 /// A request whose future is dropped may have been applied.
