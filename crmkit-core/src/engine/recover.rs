@@ -1,6 +1,6 @@
 //! After a crash or a lost answer: look for every write that may have been applied before anything is sent again (I4).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -66,7 +66,15 @@ pub(super) async fn recover(
     let mut changes = Vec::new();
     for (object, rows) in creates {
         let hits = look(core, cx, &object, &rows).await?;
-        for (row, found) in resolve(core, rows, hits, &object).await? {
+        // After the look: whoever is seen there has an intent, or is settled.
+        let rivals = rivals(core, cx, unit, &object, &rows).await?;
+        let sent = rivals.iter().filter_map(|row| row.intent.as_ref()).map(|intent| intent.send_before).max();
+        if let Some(quiet) =
+            sent.map(|sent| sent + core.settings.settle_after).filter(|quiet| core.clock.now() < *quiet)
+        {
+            return Ok(Recovered::Wait(quiet));
+        }
+        for (row, found) in resolve(core, rows, rivals, hits, &object).await? {
             if let Found::Held = found {
                 let mut row = held(
                     row.clone(),
@@ -95,39 +103,81 @@ async fn look(core: &Core, cx: &PassContext, object: &ObjectName, rows: &[Row]) 
     reader.find(object, &probes).await.map(Some)
 }
 
+/// Open creates of other units that a witness cannot tell from these. A marker tells every record from every other.
+async fn rivals(core: &Core, cx: &PassContext, unit: &UnitKey, object: &ObjectName, rows: &[Row]) -> Result<Vec<Row>> {
+    let mut rivals = Vec::new();
+    let abilities = cx.destination.abilities.get(object);
+    if !abilities.is_some_and(|abilities| matches!(abilities.recovery, Recovery::Witness { .. })) {
+        return Ok(rivals);
+    }
+    let facts = Facts(&*core.ledger);
+    let probes: HashSet<Digest> = rows.iter().map(probe_of).collect();
+    for other in facts.units(&Select::OpenUnits(unit.pass)).await?.into_iter().filter(|other| other.key != *unit) {
+        let open = facts.rows(&Select::OpenIntents(other.key)).await?;
+        rivals.extend(open.into_iter().filter(|row| {
+            row.intent
+                .as_ref()
+                .is_some_and(|intent| intent.operation == IntendedOperation::Create && intent.object == *object)
+                && probes.contains(&probe_of(row))
+        }));
+    }
+    Ok(rivals)
+}
+
+fn probe_of(row: &Row) -> Digest {
+    Digest::of_fields(&row.intent.as_ref().expect("selected by its intent").probe)
+}
+
+/// Rows with one probe, those of other units among them, and what fits it.
+#[derive(Debug, Default)]
+struct Group {
+    members: Vec<Row>,
+    rivals: Vec<LedgerKey>,
+    found: Vec<Stored>,
+}
+
 /// Gives hits to rows: equal probes share their hits, one each, and what others hold already is nobody's hit.
+///
+/// Hits go to claimants in the order of their keys, so that units that look at the same time do not take the same one.
 async fn resolve(
     core: &Core,
     rows: Vec<Row>,
+    rivals: Vec<Row>,
     hits: Option<Vec<Vec<Stored>>>,
     object: &ObjectName,
 ) -> Result<Vec<(Row, Found)>> {
     let Some(hits) = hits else { return Ok(rows.into_iter().map(|row| (row, Found::Held)).collect()) };
     let all = hits.iter().flatten().map(|hit| RecordRef { object: object.clone(), id: hit.id.clone() }).collect();
     let claimed = claims(core, all).await?;
-    let mut groups: HashMap<Digest, (Vec<Row>, Vec<Stored>)> = HashMap::new();
+    let mut groups: HashMap<Digest, Group> = HashMap::new();
+    for rival in rivals {
+        groups.entry(probe_of(&rival)).or_default().rivals.push(rival.key);
+    }
     for (row, hits) in rows.into_iter().zip(hits) {
-        let probe = Digest::of_fields(&row.intent.as_ref().expect("selected by its intent").probe);
-        let (members, found) = groups.entry(probe).or_default();
+        let group = groups.entry(probe_of(&row)).or_default();
         for hit in hits {
             let by_others = claimed
                 .get(&RecordRef { object: object.clone(), id: hit.id.clone() })
                 .is_some_and(|keys| keys.iter().any(|key| *key != row.key));
-            if !by_others && !row.history.contains(&hit.id) && !found.iter().any(|known| known.id == hit.id) {
-                found.push(hit);
+            if !by_others && !row.history.contains(&hit.id) && !group.found.iter().any(|known| known.id == hit.id) {
+                group.found.push(hit);
             }
         }
-        members.push(row);
+        group.members.push(row);
     }
     let mut resolved = Vec::new();
-    for (_, (members, found)) in groups {
-        if found.len() > members.len() || found.iter().any(|hit| hit.trashed) {
-            resolved.extend(members.into_iter().map(|row| (row, Found::Held)));
+    for mut group in groups.into_values() {
+        let mut claimants: Vec<LedgerKey> = group.members.iter().map(|row| row.key.clone()).collect();
+        claimants.append(&mut group.rivals);
+        if group.found.len() > claimants.len() || group.found.iter().any(|hit| hit.trashed) {
+            resolved.extend(group.members.into_iter().map(|row| (row, Found::Held)));
             continue;
         }
-        let mut found = found.into_iter();
-        for row in members {
-            let found = found.next().map_or(Found::Absent, Found::Applied);
+        claimants.sort();
+        group.found.sort_by(|one, other| one.id.cmp(&other.id));
+        let given: HashMap<LedgerKey, Stored> = claimants.into_iter().zip(group.found).collect();
+        for row in group.members {
+            let found = given.get(&row.key).cloned().map_or(Found::Absent, Found::Applied);
             resolved.push((row, found));
         }
     }
