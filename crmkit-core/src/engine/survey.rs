@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Error, ObjectName, Outcome, RecordRef, Result, Row, RowState, Select, Stored, UnitState,
+    Change, Error, IntendedOperation, ObjectName, Outcome, RecordRef, Result, Row, RowState, Select, Stored, UnitState,
     engine::{
         Core, Facts, LeaseGuard, PassKind,
         facts::keep,
@@ -90,7 +90,11 @@ pub(super) fn judge(cx: &PassContext, row: &Row, stored: Option<&Stored>, ours: 
         return Judgement::Ours;
     }
     let volatile = cx.destination.abilities.get(&destination.object).map_or(&[][..], |abilities| &abilities.volatile);
+    // A change of ours that may have been applied moved what the seal is of.
+    let under_way =
+        row.intent.as_ref().is_some_and(|intent| matches!(intent.operation, IntendedOperation::Update { .. }));
     match row.seal {
+        _ if under_way => {}
         None => return Judgement::Others("what we left there was never read back"),
         Some(known) if known != seal(stored, volatile) => {
             return Judgement::Others("somebody changed it since it was written");

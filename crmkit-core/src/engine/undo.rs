@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, stream};
 
 use crate::{
-    Change, Entry, Error, Fields, LedgerKey, Operation, OperationKind, Outcome, Part, RecordRef, Removal, Result,
-    Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
+    Change, Digest, Entry, Error, Fields, IntendedOperation, Intent, LedgerKey, Operation, OperationKind, Outcome,
+    Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
     compare::same_value,
     engine::{
         Core, Facts, LeaseGuard, PassKind,
@@ -100,8 +100,9 @@ pub(super) async fn execute(
             }
         }
     }
-    lease.commit(&changes).await?;
     let send_before = lease.send_before().await?;
+    changes.extend(steps.iter().filter_map(|step| step.intend(core.clock.now(), send_before)));
+    lease.commit(&changes).await?;
     let answers: Vec<(Step, Result<Option<Stored>>)> = stream::iter(steps)
         .map(|step| async move {
             let answer = step.perform(core, send_before).await;
@@ -167,6 +168,7 @@ async fn finish(
             Err(error) => match error.retry() {
                 // Removing and restoring can be repeated: nothing has to be looked for first.
                 Retry::After(wait) => {
+                    changes.push(Change::Free(step.row.key));
                     let until = error.until().unwrap_or(core.clock.now() + wait);
                     again = Some(again.map_or(until, |known| known.max(until)));
                 }
@@ -175,7 +177,10 @@ async fn finish(
                     again = Some(again.map_or(until, |known| known.max(until)));
                 }
                 Retry::Never if error.kind() == crate::ErrorKind::Auth => return Err(error),
-                Retry::Never => changes.extend(closure(core, kind, &step.destination, error.message()).await?),
+                Retry::Never => {
+                    changes.push(Change::Free(step.row.key));
+                    changes.extend(closure(core, kind, &step.destination, error.message()).await?);
+                }
             },
         }
     }
@@ -195,6 +200,22 @@ struct Step {
 }
 
 impl Step {
+    /// The row with the intent to restore: where its answer is lost, what differs from the seal is ours. A record that is gone
+    /// tells by itself.
+    fn intend(&self, now: DateTime<Utc>, send_before: DateTime<Utc>) -> Option<Change> {
+        let restore = self.restore.as_ref()?;
+        let mut row = self.row.clone();
+        row.intent = Some(Intent {
+            operation: IntendedOperation::Update { id: self.destination.id.clone() },
+            object: self.destination.object.clone(),
+            hash: Digest::of_fields(restore),
+            probe: Fields::new(),
+            sent_after: now,
+            send_before,
+        });
+        Some(Change::Intend(row))
+    }
+
     async fn perform(&self, core: &Core, send_before: DateTime<Utc>) -> Result<Option<Stored>> {
         match &self.restore {
             Some(fields) => {
