@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod account;
-//mod ambiguous;
+mod ambiguous;
 mod cells;
-//mod interrupted;
+mod interrupted;
 mod operation;
 mod rows;
-//mod world;
+mod world;

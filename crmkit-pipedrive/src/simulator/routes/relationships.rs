@@ -31,7 +31,7 @@ fn organization(call: &Call<'_>, id: Option<i64>) -> Value {
     let row = &stored.row;
     json!({
         "name": row["name"], "people_count": call.store.table(Entity::Persons).linked_count("org_id", id),
-        "owner_id": id_or_null(row, "owner_id"), "address": row["address"]["value"],
+        "owner_id": id_or_null(row, "owner_id"), "address": row.get("address").map(|address| &address["value"]),
         "active_flag": !flag(row, "is_deleted"), "cc_email": "crmkit-test@pipedrivemail.com", "value": id,
     })
 }
