@@ -267,6 +267,17 @@ async fn who_is_throttled_again_pauses_longer() {
 }
 
 #[tokio::test]
+async fn after_a_pause_one_request_goes_ahead() {
+    let clock = JumpingClock::new();
+    let bench = Bench::counted(&[Scripted::Status(429); 12 + 3], clock.in_flight());
+    let transport = bench.builder(Arc::new(FixedToken::new("t")), Arc::new(clock.clone())).build().unwrap();
+    let sends = (0..12).map(|_| transport.send(create()));
+    assert!(futures::future::join_all(sends).await.iter().all(Result::is_ok));
+    // Twelve were under way, three went ahead of the others in vain, then all twelve arrived.
+    assert_eq!(bench.seen().len(), 12 + 3 + 12);
+}
+
+#[tokio::test]
 async fn a_block_holds_everybody_and_nothing_is_sent_again() {
     let clock = JumpingClock::new();
     let bench = Bench::counted(&[Scripted::Status(403)], clock.in_flight());

@@ -7,6 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::lock::{Mutex as AsyncMutex, OwnedMutexGuard};
 use reqwest::{
     Client, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderValue},
@@ -23,7 +24,8 @@ use crate::{AccountKey, Clock, Credentials, Digest, Error, Hold, LimitSignal, Ra
 /// - Budget is reserved per request, waited for on the injected clock, and no request leaves after its
 ///   [`send_before`](Request::send_before).
 /// - Only what is certainly not applied is sent again: what the dialect calls throttled, and once what a renewed token may cure.
-/// - Whoever is throttled again after a pause pauses twice as long, up to five minutes.
+/// - Whoever is throttled again after a pause pauses twice as long, up to five minutes; after a pause one request goes ahead, and
+///   the others follow once it was let through.
 /// - Errors and spans carry the operation, status and attempt: no address, query, header or value.
 ///
 /// # Errors
@@ -48,6 +50,8 @@ struct Inner {
     /// The token of the last request and the account it stands for.
     account: Mutex<Option<(SecretString, AccountKey)>>,
     paused: Mutex<Pause>,
+    /// Held by the request that goes ahead after a pause.
+    ahead: Arc<AsyncMutex<()>>,
 }
 
 /// How long nobody sends, and how often in a row waiting did not help.
@@ -96,6 +100,7 @@ impl Transport {
             company,
             account,
             paused,
+            ahead: Arc::default(),
         }))
     }
 
@@ -123,7 +128,7 @@ impl Transport {
         let mut renewed = false;
         for attempt in 1.. {
             let account = inner.account(&token);
-            let hold = inner.wait_for_slot(&request, &account, deadline).await?;
+            let (hold, ahead) = inner.wait_for_slot(&request, &account, deadline).await?;
             let span =
                 tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
             let left = inner.clock.now();
@@ -162,6 +167,7 @@ impl Transport {
                     return Err(inner.until_refilled(&request, &account, error, until).await);
                 }
             }
+            drop(ahead);
         }
         unreachable!("the loop ends by returning")
     }
@@ -180,11 +186,26 @@ impl Inner {
     }
 
     /// Waits until the budget and every pause let the request leave, and gives up where that is after its deadline. The slot is
-    /// for now: time is held until the request is answered.
-    async fn wait_for_slot(&self, request: &Request, account: &AccountKey, deadline: DateTime<Utc>) -> Result<Hold> {
+    /// for now: time is held until the request is answered. Who goes ahead after a pause holds the others back until then.
+    async fn wait_for_slot(
+        &self,
+        request: &Request,
+        account: &AccountKey,
+        deadline: DateTime<Utc>,
+    ) -> Result<(Hold, Option<OwnedMutexGuard<()>>)> {
+        let mut ahead = None;
         loop {
-            let Ok(patience) = (deadline - self.clock.now()).to_std() else { return Err(failure::too_late(request)) };
             let before = self.pauses().until;
+            if let Some(until) = before.filter(|until| *until > deadline) {
+                return Err(failure::too_late(request).with_until(until));
+            }
+            if self.pauses().strikes == 0 {
+                ahead = None;
+            } else if ahead.is_none() {
+                ahead = Some(self.ahead.clone().lock_owned().await);
+                continue;
+            }
+            let Ok(patience) = (deadline - self.clock.now()).to_std() else { return Err(failure::too_late(request)) };
             let wait = self.budget.reserve(account, &request.class, request.cost, patience).await?;
             if !wait.is_zero() {
                 self.clock.sleep_until(self.clock.now() + delta(wait)).await;
@@ -195,7 +216,7 @@ impl Inner {
             let paused = pause != before || pause.is_some_and(|until| until > now);
             // Somebody was throttled while this request waited: its place is void, it asks for another.
             if !paused {
-                return if now > deadline { Err(failure::too_late(request)) } else { Ok(hold) };
+                return if now > deadline { Err(failure::too_late(request)) } else { Ok((hold, ahead)) };
             }
         }
     }

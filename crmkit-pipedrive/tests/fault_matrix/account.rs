@@ -137,7 +137,7 @@ pub(crate) fn clock() -> JumpingClock {
 pub(crate) struct Options {
     /// The account counts.
     pub(crate) limits: bool,
-    /// The connector loses patience within a second.
+    /// The connector loses patience within two seconds.
     pub(crate) impatient: bool,
     /// The host's tokens.
     pub(crate) credentials: Option<Arc<dyn Credentials>>,
@@ -150,7 +150,7 @@ pub(crate) fn connector(simulator: &PipedriveSimulator, clock: &JumpingClock, op
     config.unlimited = !options.limits;
     config.reset_hour = Some(0);
     if options.impatient {
-        config.timeout_seconds = 1;
+        config.timeout_seconds = 2;
     }
     // A connection that was closed meanwhile must not be mistaken for one that breaks.
     let client = ClientBuilder::new().pool_max_idle_per_host(0);

@@ -128,7 +128,7 @@ async fn a_spent_day_is_slept_through_until_its_reset() {
     let asked = log.iter().filter(|request| request.time > spent + TimeDelta::seconds(60) && request.time < reset);
     assert_eq!(asked.count(), 0, "nobody asks before the reset");
     let refused = world.answered(429);
-    assert!((1..=64).contains(&refused), "{refused} requests were under way");
+    assert!((1..=16).contains(&refused), "{refused} requests were under way");
     let next = log.iter().find(|request| request.time >= reset).expect("it goes on");
     assert!(next.time < reset + TimeDelta::minutes(5), "soon after the reset: {}", next.time);
 }
@@ -146,9 +146,9 @@ async fn a_spent_day_without_words_is_probed() {
         assert!(world.clock.now() >= midnight(spent), "silence {at}");
         let hours = (midnight(spent) - spent).num_hours() + 1;
         let refused = i64::try_from(world.answered(429)).unwrap();
-        // A round of probes an hour where the account says how long, one in five minutes where it says nothing.
-        let rounds = if at == 2 { 12 * hours } else { hours };
-        assert!(refused <= 64 + 16 * rounds, "silence {at}: {refused} refusals in {hours} hours");
+        // A probe an hour where the account says how long, one in five minutes where it says nothing.
+        let probes = if at == 2 { 13 * hours } else { hours };
+        assert!(refused <= 16 + probes, "silence {at}: {refused} refusals in {hours} hours");
         assert_eq!(world.answered(403), 0, "silence {at}: never against the wall");
     }
 }
