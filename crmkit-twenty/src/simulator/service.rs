@@ -65,10 +65,10 @@ impl Asked {
     }
 }
 
-/// The token of a request; `None` without the header.
+/// The token of a request: `None` without the header, nothing for one that is no bearer token.
 pub(super) fn token_of(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    Some(value.strip_prefix("Bearer ").unwrap_or(value).to_owned())
+    Some(value.strip_prefix("Bearer ").unwrap_or_default().to_owned())
 }
 
 #[async_trait]

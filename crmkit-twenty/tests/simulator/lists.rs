@@ -106,6 +106,10 @@ async fn filters_compare_and_nest() {
     }
     let alpha = api.get("/rest/companies?filter=name[eq]:Alpha").await["data"]["companies"][0].clone();
     api.post("/rest/people", json!({"companyId": alpha["id"], "emails": {"primaryEmail": "A@B.example"}})).await;
+    api.add_field("company", json!({"type": "UUID", "name": "legacyId", "label": "Legacy"})).await;
+    let legacy = "20202020-15db-460e-8166-c7b5d87ad4be";
+    api.post("/rest/companies", json!({"legacyId": legacy})).await;
+    assert_eq!(api.get(&format!("/rest/companies?filter=legacyId[eq]:{legacy}")).await["totalCount"], 1);
     for filter in [format!("companyId[eq]:{}", id(&alpha)), "emails.primaryEmail[eq]:\"a@b.example\"".into()] {
         assert_eq!(api.get(&format!("/rest/people?filter={filter}")).await["totalCount"], 1, "{filter}");
     }

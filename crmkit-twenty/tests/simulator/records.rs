@@ -72,7 +72,7 @@ async fn times_and_authors_can_be_set() {
     let author = json!({"source": "IMPORT", "name": "Legacy User"});
     let made = api.post("/rest/companies", json!({"createdAt": old, "updatedAt": old, "createdBy": author})).await;
     assert_eq!((&made["createdAt"], &made["updatedAt"]), (&json!(old), &json!(old)));
-    let by = json!({"source": "IMPORT", "workspaceMemberId": null, "name": "Legacy User", "context": {}});
+    let by = json!({"source": "IMPORT", "workspaceMemberId": null, "name": "Legacy User", "context": null});
     assert_eq!(made["createdBy"], by);
     let path = format!("/rest/companies/{}", id(&made));
     let changed = api.patch(&path, json!({"name": "Acme", "updatedAt": "2020-01-01"})).await;

@@ -15,7 +15,8 @@ async fn updated_by_may_be_ours_or_not() {
     for ((_simulator, api), name) in
         both(|switches| switches.updated_by_writable = false).await.iter().zip(["Legacy", "Migration"])
     {
-        let made = api.post("/rest/companies", json!({})).await;
+        let made = api.post("/rest/companies", by.clone()).await;
+        assert_eq!(made["updatedBy"]["name"], name);
         let changed = api.patch(&format!("/rest/companies/{}", id(&made)), by.clone()).await;
         assert_eq!(changed["updatedBy"]["name"], name);
     }

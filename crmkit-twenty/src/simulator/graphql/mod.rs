@@ -6,6 +6,7 @@ mod document;
 mod input;
 mod kind;
 mod metadata;
+mod metadata_view;
 mod selection;
 
 use async_graphql_parser::types::OperationType;

@@ -98,7 +98,10 @@ fn revive(call: &mut Call<'_>, object: &Object, id: Uuid, mut patch: Patch) -> R
     Ok(id)
 }
 
-fn insert(call: &mut Call<'_>, object: &Object, patch: Patch) -> Result<Uuid, Failure> {
+fn insert(call: &mut Call<'_>, object: &Object, mut patch: Patch) -> Result<Uuid, Failure> {
+    if !call.switches.updated_by_writable {
+        patch.columns.remove("updatedBy");
+    }
     let id = match patch.id {
         Some(id) => id,
         None => Uuid::try_parse(&call.store.new_id()).map_err(|error| Failure::internal(500, error.to_string()))?,
@@ -119,8 +122,12 @@ fn insert(call: &mut Call<'_>, object: &Object, patch: Patch) -> Result<Uuid, Fa
     }
     let by = actor(call.key);
     row.insert("id".into(), id.to_string().into());
-    row.insert("createdBy".into(), by.clone());
-    row.insert("updatedBy".into(), by);
+    for column in ["createdBy", "updatedBy"] {
+        // An author with a name is taken as given, one without gets the key's name.
+        let named = patch.columns.get(column).is_some_and(|given| given["name"].is_string());
+        let blank = || json!({ "source": "MANUAL", "workspaceMemberId": null, "name": null, "context": null });
+        row.insert(column.into(), if named { blank() } else { by.clone() });
+    }
     row.insert("position".into(), json!("first"));
     patch.write(call, object, &mut row)?;
     place(call, object, &mut row);

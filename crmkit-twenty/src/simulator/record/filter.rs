@@ -163,11 +163,9 @@ impl Filter {
             Self::And(parts) => parts.iter().find_map(|part| part.candidates(table)),
             Self::Test(Test { path, operator: Operator::Eq | Operator::In, values }) if path.scalar == Scalar::Id => {
                 let ids = values.iter().filter_map(|value| Uuid::try_parse(value.as_str()?).ok());
-                match (path.column.as_str(), path.part) {
-                    ("id", None) => Some(ids.collect()),
-                    (column, None) if column.ends_with("Id") => {
-                        Some(ids.flat_map(|id| table.linked(column, id)).collect())
-                    }
+                match (path.joins, path.column.as_str()) {
+                    (true, column) => Some(ids.flat_map(|id| table.linked(column, id)).collect()),
+                    (false, "id") => Some(ids.collect()),
                     _ => None,
                 }
             }

@@ -26,26 +26,28 @@ pub(in super::super) struct Path {
     pub(super) column: String,
     pub(super) part: Option<&'static str>,
     pub(super) scalar: Scalar,
+    /// Whether it is the column of a to-one relation.
+    pub(super) joins: bool,
 }
 
 static NULL: Value = Value::Null;
 
 impl Path {
     pub(super) fn id() -> Self {
-        Self { column: "id".into(), part: None, scalar: Scalar::Id }
+        Self { column: "id".into(), part: None, scalar: Scalar::Id, joins: false }
     }
 
     /// The path that a name such as `name`, `companyId` or `emails.primaryEmail` leads to.
     pub(super) fn of(object: &Object, name: &str) -> Result<Self, Failure> {
         let (column, part) = name.split_once('.').map_or((name, None), |(column, part)| (column, Some(part)));
         if object.joined(column).is_some() && part.is_none() {
-            return Ok(Self { column: column.into(), part: None, scalar: Scalar::Id });
+            return Ok(Self { column: column.into(), part: None, scalar: Scalar::Id, joins: true });
         }
         let field = object.field(column).filter(|field| !field.is_relation());
         let field = field.ok_or_else(|| object.unknown_field(column))?;
         let Some(part) = part else {
             let scalar = scalar_of(field.kind).ok_or_else(|| object.unknown_field(column))?;
-            return Ok(Self { column: column.into(), part: None, scalar });
+            return Ok(Self { column: column.into(), part: None, scalar, joins: false });
         };
         let found = field.kind.parts().iter().find(|(name, _)| *name == part);
         let (part, kind) = found.ok_or_else(|| {
@@ -59,7 +61,7 @@ impl Path {
             Part::Id => Scalar::Id,
             Part::List | Part::Json => Scalar::Json,
         };
-        Ok(Self { column: column.into(), part: Some(part), scalar })
+        Ok(Self { column: column.into(), part: Some(part), scalar, joins: false })
     }
 
     /// The value in a row; null where there is none.
