@@ -174,6 +174,32 @@ async fn options_change_as_a_whole_and_records_follow() {
 }
 
 #[tokio::test]
+async fn a_field_becomes_unique_only_when_its_values_are() {
+    let (_simulator, api) = start().await;
+    let made = api.add_field("company", json!({"type": "TEXT", "name": "externalId", "label": "X"})).await;
+    let twins = api.post("/rest/batch/companies", json!([{"externalId": "1"}, {"externalId": "1"}, {}, {}])).await;
+    let path = format!("/rest/metadata/fields/{}", id(&made));
+    api.refused("PATCH", &path, json!({"isUnique": true}), 400, "A duplicate entry was detected").await;
+    assert_eq!(api.get(&path).await["data"]["field"]["isUnique"], false);
+    api.patch(&format!("/rest/companies/{}", id(&twins[1])), json!({"externalId": "2"})).await;
+    assert_eq!(api.patch(&path, json!({"isUnique": true})).await["isUnique"], true);
+    api.refused("POST", "/rest/companies", json!({"externalId": "2"}), 400, "A duplicate entry was detected").await;
+    let mut default = json!({"type": "TEXT", "name": "other", "label": "X", "isUnique": true, "defaultValue": "'x'"});
+    default["objectMetadataId"] = api.object("company").await["id"].clone();
+    assert_eq!(api.call("POST", "/rest/metadata/fields", Some(default)).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_renamed_field_keeps_its_values() {
+    let (_simulator, api) = start().await;
+    let made = api.add_field("company", json!({"type": "TEXT", "name": "old", "label": "X"})).await;
+    let row = api.post("/rest/companies", json!({"old": "kept"})).await;
+    api.patch(&format!("/rest/metadata/fields/{}", id(&made)), json!({"name": "fresh"})).await;
+    let read = api.get(&format!("/rest/companies/{}", id(&row))).await["data"]["company"].clone();
+    assert_eq!((&read["fresh"], read.get("old")), (&json!("kept"), None));
+}
+
+#[tokio::test]
 async fn relations_have_two_sides() {
     let (_simulator, api) = start().await;
     let object = api.post("/rest/metadata/objects", project()).await;
