@@ -1,7 +1,8 @@
-//! Server parts that CRM simulators share: a loopback server that can lose answers, faults, quotas, clocks, a proxy.
+//! Server parts that CRM simulators share: a loopback server that can lose answers, faults, quotas, clocks, a journal, a proxy.
 
 mod clock;
 mod fault;
+mod journal;
 mod proxy;
 mod quota;
 mod server;
@@ -12,6 +13,7 @@ pub use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
 
 pub use clock::{JumpingClock, SteeredClock};
 pub use fault::{BodyPredicate, DropEvery, Effect, Fault, FaultScript};
+pub use journal::Journal;
 pub use proxy::FaultProxy;
 pub use quota::{DailyCounter, RollingWindow};
 pub use server::{Handler, Reply, Server, ServerThread};

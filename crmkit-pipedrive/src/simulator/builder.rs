@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crmkit_core::Clock;
-use crmkit_core::simulator::{InFlight, JumpingClock, Server, ServerThread, SteeredClock, Traffic};
+use crmkit_core::simulator::{InFlight, Journal, JumpingClock, Server, ServerThread, SteeredClock, Traffic};
 use serde_json::Value;
 
 use super::account::{Profile, Tier};
-use super::journal::Journal;
 use super::service::Service;
 use super::state::State;
 use super::switches::Switches;

@@ -30,7 +30,6 @@ mod builder;
 mod call;
 mod custom;
 mod endpoints;
-mod journal;
 mod listing;
 mod routes;
 mod seed;

@@ -4,11 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crmkit_core::Clock;
-use crmkit_core::simulator::{DropEvery, FaultScript, SteeredClock, Traffic};
+use crmkit_core::simulator::{DropEvery, FaultScript, Journal, SteeredClock, Traffic};
 use serde_json::{Value, json};
 
 use super::account::{Company, Profile};
-use super::journal::Journal;
 use super::seed;
 use super::store::Store;
 

@@ -8,12 +8,29 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 
 /// An append-only file of JSON lines.
+///
+/// ```
+/// use crmkit_core::simulator::Journal;
+/// use serde_json::json;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("journal");
+/// Journal::open(&path)?.0.append(&json!({"name": "Acme"}))?;
+/// let (_journal, entries) = Journal::open(&path)?;
+/// assert_eq!(entries, [json!({"name": "Acme"})]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub(super) struct Journal(Mutex<File>);
+pub struct Journal(Mutex<File>);
 
 impl Journal {
     /// Opens or creates the file and returns its entries. A last line that was cut short is removed.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Vec<Value>)> {
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or a whole line in it is not JSON.
+    pub fn open(path: &Path) -> io::Result<(Self, Vec<Value>)> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
@@ -29,7 +46,10 @@ impl Journal {
     }
 
     /// Hands one entry to the operating system.
-    pub(super) fn append(&self, entry: &Value) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When it does not take it.
+    pub fn append(&self, entry: &Value) -> io::Result<()> {
         let mut line = entry.to_string();
         line.push('\n');
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes())
