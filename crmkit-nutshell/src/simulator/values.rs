@@ -62,7 +62,7 @@ impl Multi {
     }
 
     /// A list or label map of JSON-RPC as it is kept.
-    pub(super) fn from_rpc(self, given: &Value, switches: &Switches) -> Result<Value, Failure> {
+    pub(super) fn keep_rpc(self, given: &Value, switches: &Switches) -> Result<Value, Failure> {
         let entries: Vec<(Option<&str>, &Value)> = match given {
             Value::Null => Vec::new(),
             Value::Array(values) => values.iter().map(|value| (None, value)).collect(),
@@ -87,7 +87,7 @@ impl Multi {
     }
 
     /// A list of REST as it is kept.
-    pub(super) fn from_rest(self, given: &Value, switches: &Switches) -> Result<Value, Failure> {
+    pub(super) fn keep_rest(self, given: &Value, switches: &Switches) -> Result<Value, Failure> {
         let entries = match given {
             Value::Null => &[],
             Value::Array(entries) => entries.as_slice(),
@@ -186,24 +186,26 @@ fn address(given: &Value) -> Value {
 
 /// A contact's name as it is kept: the vendor splits what comes as one text.
 pub(super) fn person_name(given: &Value, switches: &Switches) -> Result<Value, Failure> {
-    let (first, last, salutation) = match given {
+    let some = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
+    let (first, last, display) = match given {
         Value::String(name) => {
-            let name = if switches.names_are_trimmed { name.trim() } else { name };
-            let (first, last) = name.rsplit_once(' ').unwrap_or((name, ""));
-            (first.to_owned(), last.to_owned(), Value::Null)
+            let trimmed = name.trim();
+            let (first, last) = trimmed.rsplit_once(' ').unwrap_or((trimmed, ""));
+            let display = if switches.names_are_trimmed { trimmed } else { name };
+            (first.trim_end().to_owned(), last.to_owned(), display.to_owned())
         }
         Value::Object(name) if switches.name_objects => {
             let part = |key: &str| name.get(key).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-            (part("givenName"), part("familyName"), name.get("salutation").cloned().unwrap_or(Value::Null))
+            let (first, last) = (part("givenName"), part("familyName"));
+            let display = format!("{first} {last}").trim().to_owned();
+            (first, last, display)
         }
         Value::Null => return Ok(Value::Null),
         _ => return Err(Failure::BadParams("name is a string".into())),
     };
-    let some = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
-    let display = if last.is_empty() { first.clone() } else { format!("{first} {last}") };
-    let trimmed = if switches.names_are_trimmed { display.trim().to_owned() } else { display };
     Ok(json!({
-        "givenName": some(&first), "familyName": some(&last), "salutation": salutation, "displayName": some(&trimmed),
+        "givenName": some(&first), "familyName": some(&last), "salutation": given["salutation"],
+        "displayName": some(&display),
     }))
 }
 

@@ -55,7 +55,7 @@ pub(super) fn set_field(
         (Entity::Leads, "valueToProductMode") => ("manualValue", Value::Null),
         (Entity::Leads, "dueTime") => ("dueTime", due_time(value)?),
         (Entity::Accounts | Entity::Contacts, _) => match Multi::ALL.into_iter().find(|multi| multi.rest() == key) {
-            Some(multi) => (multi.rest(), multi.from_rest(value, switches)?),
+            Some(multi) => (multi.rest(), multi.keep_rest(value, switches)?),
             None => return Ok(false),
         },
         _ => return Ok(false),

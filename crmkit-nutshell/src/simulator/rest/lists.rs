@@ -52,7 +52,7 @@ pub(super) fn page(asked: &mut Asked<'_, '_>) -> Result<Answer, Failure> {
     let lag = if matches!(entity, Entity::Tags | Entity::Sources) { 0 } else { call.switches().list_lag_ms };
     let mut rows: Vec<(i64, &Row)> = Vec::new();
     for (id, row) in candidates(call, entity, asked, &filters) {
-        let listed = call.is_listed(row, lag) && !flag(row, "isApiKey") && said(call, entity, row, asked);
+        let listed = call.is_listed(row, lag) && !flag(row, "isApiKey") && said(entity, row, asked);
         if listed && fits_all(call, entity, row, &filters)? {
             rows.push((id, row));
         }
@@ -98,10 +98,9 @@ fn candidates<'a>(call: &'a Call<'_>, entity: Entity, asked: &Asked<'_, '_>, fil
 }
 
 /// Whether a row has the words of `q`.
-fn said(call: &Call<'_>, entity: Entity, row: &Row, asked: &Asked<'_, '_>) -> bool {
+fn said(entity: Entity, row: &Row, asked: &Asked<'_, '_>) -> bool {
     let Some(words) = asked.param("q").map(str::to_lowercase) else { return true };
     let says = |value: &Value| value.as_str().is_some_and(|text| text.to_lowercase().contains(&words));
-    let _ = call;
     says(&name(entity, row))
         || row.get("description").is_some_and(says)
         || list(row, "emails").iter().any(|entry| says(&entry["value"]))

@@ -182,6 +182,12 @@ fn party(call: &Call<'_>, entity: Entity, row: &Row) -> Value {
     for multi in Multi::ALL {
         shown.insert(multi.rest().into(), get(row, multi.rest()));
     }
+    // JSON-RPC has the place as text, REST as numbers.
+    for address in shown.get_mut("addresses").and_then(Value::as_array_mut).into_iter().flatten() {
+        for degrees in address["value"]["location"].as_object_mut().into_iter().flatten().map(|(_, degrees)| degrees) {
+            *degrees = degrees.as_str().and_then(|text| text.parse::<f64>().ok()).into();
+        }
+    }
     let mut links = object(json!({
         "creator": id::format_value(call, Entity::Users, int(row, "creator")),
         "owner": reference(call, row.get("owner")),

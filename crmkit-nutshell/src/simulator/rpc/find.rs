@@ -89,7 +89,7 @@ fn key(entity: Entity, row: &Row, order: &str) -> Result<Key, Failure> {
     }
 }
 
-fn query_of<'a>(entity: Entity, args: &'a Args) -> Result<Option<&'a Row>, Failure> {
+fn query_of(entity: Entity, args: &Args) -> Result<Option<&Row>, Failure> {
     let query = match args.get("query") {
         None | Some(Value::Null) => None,
         Some(Value::Object(query)) => Some(query),

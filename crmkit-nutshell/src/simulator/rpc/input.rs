@@ -192,7 +192,7 @@ fn common(
             return Ok(true);
         }
         _ => match Multi::ALL.into_iter().find(|multi| of_people && multi.rpc() == key) {
-            Some(multi) => (multi.rest(), multi.from_rpc(value, switches)?),
+            Some(multi) => (multi.rest(), multi.keep_rpc(value, switches)?),
             None => return Ok(false),
         },
     };

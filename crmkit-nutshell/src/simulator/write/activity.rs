@@ -87,10 +87,7 @@ fn write_log(call: &mut Call<'_>, id: i64, draft: ActivityDraft) -> Result<(), F
     if draft.status.is_none() && draft.log_note.is_none() && draft.files.is_none() {
         return Ok(());
     }
-    let note = match draft.log_note {
-        Some(text) => Some(add_note(call, Entity::Activities, id, &text)),
-        None => None,
-    };
+    let note = draft.log_note.map(|text| add_note(call, Entity::Activities, id, &text));
     let mut row = call.require(Entity::Activities, id)?.clone();
     if let Some(status) = draft.status {
         match status {
