@@ -112,6 +112,11 @@ async fn closing_needs_an_outcome() {
     assert_eq!(api.get_one("Lead", &lead["id"]).await["status"], 12);
     let pending = api.new_one("Lead", json!({"isPending": true})).await;
     assert_eq!(pending["status"], 1);
+    let open = api.edit("Lead", &pending, json!({"isPending": false})).await;
+    let closed = api.edit("Lead", &open, json!({"outcomeId": 1000})).await;
+    api.refused("editLead", json!([closed["id"], closed["rev"], {"isPending": true}]), 400, "pending").await;
+    assert_eq!(api.edit("Lead", &closed, json!({"isPending": false})).await["status"], 10);
+    let pending = api.new_one("Lead", json!({"isPending": true})).await;
     api.refused("editLead", json!([pending["id"], pending["rev"], {"outcomeId": 5}]), 400, "outcome").await;
 }
 

@@ -288,6 +288,10 @@ fn lead_lists(call: &Call<'_>, current: Option<&Row>, draft: &mut Draft, key: &s
         "value" => {
             let money = if value.is_null() { Value::Null } else { values::money(value, &currency())? };
             undocumented(draft, call.switches().lead_value, "value", money)?;
+            // Where it is kept, it is what REST calls the manual value.
+            if let Some(money) = draft.set.remove("value") {
+                draft.set.insert("manualValue".into(), money);
+            }
         }
         // What follows is for edits alone.
         _ if current.is_none() => return Ok(false),

@@ -83,8 +83,15 @@ pub(in crate::simulator) fn can_access(call: &Call<'_>, stageset: i64) -> bool {
     call.store.all_live(Entity::Stagesets).take(call.profile.plan.pipelines()).any(|(id, _)| id == stageset)
 }
 
-/// Closes or reopens a lead.
-pub(super) fn end(call: &Call<'_>, row: &mut Row, draft: &Draft) -> Result<(), Failure> {
+/// Closes or reopens a lead; a closed one is not pending, nor does it open by not being so.
+pub(super) fn end(call: &Call<'_>, row: &mut Row, draft: &mut Draft) -> Result<(), Failure> {
+    let closed = int(row, "status").unwrap_or(0) >= 10 && !draft.reopen;
+    if closed || draft.outcome.is_some() {
+        let pending = draft.set.remove("status").is_some_and(|status| status == 1);
+        if pending {
+            return invalid("A closed lead cannot be pending");
+        }
+    }
     if let Some(outcome) = draft.outcome {
         call.require_link(Entity::Outcomes, outcome)?;
         let status = call.store.live(Entity::Outcomes, outcome).and_then(|outcome| int(outcome, "type"));
@@ -176,7 +183,7 @@ pub(in crate::simulator) fn announce(
 
 /// What a lead is worth: what was set by hand, else the sum of its lines.
 pub(in crate::simulator) fn value_of(call: &Call<'_>, lead: &Row) -> Value {
-    if let Some(value) = lead.get("value").or_else(|| lead.get("manualValue")).filter(|value| !value.is_null()) {
+    if let Some(value) = lead.get("manualValue").filter(|value| !value.is_null()) {
         return value.clone();
     }
     let currency = currency_of(call, lead);

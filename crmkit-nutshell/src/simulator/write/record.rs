@@ -104,7 +104,7 @@ pub(in crate::simulator) fn change(
     let stage = row.get("milestone").cloned();
     if entity == Entity::Leads {
         lead::place(call, &mut row, &mut draft)?;
-        lead::end(call, &mut row, &draft)?;
+        lead::end(call, &mut row, &mut draft)?;
     }
     row.extend(std::mem::take(&mut draft.set));
     check_emails(call, entity, &row, Some(id))?;
