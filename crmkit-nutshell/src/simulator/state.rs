@@ -1,0 +1,219 @@
+//! All instances of one simulator with their keys, and how they are saved and loaded.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crmkit_core::Clock;
+use crmkit_core::simulator::{DropEvery, FaultScript, Journal, SteeredClock, Traffic};
+use serde_json::{Value, json};
+
+use super::account::{ApiKey, Company, Profile};
+use super::entity::Entity;
+use super::seed;
+use super::store::Store;
+
+/// What the server and the handle share.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) steered: Option<SteeredClock>,
+    /// The default instance as it is after a reset.
+    pub(super) default: Profile,
+    pub(super) faults: FaultScript,
+    pub(super) drop_every: DropEvery,
+    pub(super) traffic: Traffic,
+    unmodelled: Mutex<BTreeSet<String>>,
+    companies: RwLock<Companies>,
+    journal: Option<Journal>,
+}
+
+#[derive(Debug, Default)]
+struct Companies {
+    by_name: BTreeMap<String, Arc<Company>>,
+    by_key: HashMap<String, (Arc<Company>, ApiKey)>,
+}
+
+impl Companies {
+    fn insert(&mut self, company: Arc<Company>) {
+        let profile = company.profile();
+        self.by_key.retain(|_, (known, _)| known.profile().name != profile.name);
+        for key in &profile.keys {
+            self.by_key.insert(key.key.clone(), (company.clone(), key.clone()));
+        }
+        self.by_name.insert(profile.name.clone(), company);
+    }
+}
+
+impl State {
+    pub(super) fn new(
+        clock: Arc<dyn Clock>,
+        steered: Option<SteeredClock>,
+        default: Profile,
+        traffic: Traffic,
+        drop_every: u64,
+        journal: Option<Journal>,
+    ) -> Self {
+        Self {
+            clock,
+            steered,
+            default,
+            faults: FaultScript::default(),
+            drop_every: DropEvery::new(drop_every),
+            traffic,
+            unmodelled: Mutex::default(),
+            companies: RwLock::default(),
+            journal,
+        }
+    }
+
+    pub(super) fn by_key(&self, key: &str) -> Option<(Arc<Company>, ApiKey)> {
+        self.companies.read().unwrap_or_else(PoisonError::into_inner).by_key.get(key).cloned()
+    }
+
+    fn by_name(&self, name: &str) -> Option<Arc<Company>> {
+        self.companies.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).cloned()
+    }
+
+    /// The default instance.
+    pub(super) fn default_company(&self) -> Option<Arc<Company>> {
+        self.by_name(&self.default.name)
+    }
+
+    pub(super) fn is_name_taken(&self, name: &str) -> bool {
+        self.by_name(name).is_some()
+    }
+
+    fn insert(&self, profile: Profile, mut store: Store) {
+        if self.journal.is_some() {
+            store.journal();
+        }
+        let company = Arc::new(Company::new(profile, store));
+        self.companies.write().unwrap_or_else(PoisonError::into_inner).insert(company);
+    }
+
+    fn millis(&self) -> i64 {
+        self.clock.now().timestamp_millis()
+    }
+
+    /// Opens an instance with a fresh store, instead of the one of the same name.
+    pub(super) fn open(&self, profile: Profile) -> Result<(), String> {
+        let store = seed::fresh(self.millis(), &profile.keys);
+        let entry = json!({ "company": { "profile": profile, "store": store.dump() } });
+        self.insert(profile, store);
+        self.record(&entry)
+    }
+
+    /// Changes an instance's profile for good.
+    pub(super) fn change(&self, company: &Arc<Company>, change: impl FnOnce(&mut Profile)) -> Result<(), String> {
+        company.change_profile(change);
+        self.companies.write().unwrap_or_else(PoisonError::into_inner).insert(company.clone());
+        self.record(&json!({ "profile": *company.profile() }))
+    }
+
+    /// Gives an instance a further key.
+    pub(super) fn add_key(&self, company: &Arc<Company>, key: &ApiKey) -> Result<(), String> {
+        self.change(company, |profile| profile.keys.push(key.clone()))?;
+        let mut store = company.store();
+        store.begin();
+        store.put(Entity::Users, seed::key_user(key, self.millis()));
+        self.record_changes(&company.profile().name, &mut store)
+    }
+
+    /// Forgets all instances but a fresh default one.
+    pub(super) fn reset(&self) -> Result<(), String> {
+        *self.companies.write().unwrap_or_else(PoisonError::into_inner) = Companies::default();
+        self.insert(self.default.clone(), seed::fresh(self.millis(), &self.default.keys));
+        self.record(&json!({ "state": self.dump() }))
+    }
+
+    pub(super) fn dump(&self) -> Value {
+        let companies = self.companies.read().unwrap_or_else(PoisonError::into_inner);
+        json!({ "companies": companies.by_name.values().map(|company| dump_of(company)).collect::<Vec<_>>() })
+    }
+
+    /// Replaces all instances by those of a dump; a dump of one store alone replaces that of the default instance.
+    pub(super) fn load(&self, dump: &Value) -> Result<(), String> {
+        self.restore(dump)?;
+        self.record(&json!({ "state": self.dump() }))
+    }
+
+    /// Replaces one instance by what a dump says of it.
+    pub(super) fn replace(&self, company: &Value) -> Result<(), String> {
+        self.restore_company(company)?;
+        self.record(&json!({ "company": company }))
+    }
+
+    fn restore(&self, dump: &Value) -> Result<(), String> {
+        if dump["tables"].is_object() {
+            return self.restore_company(&json!({ "profile": self.default, "store": dump }));
+        }
+        let companies = dump["companies"].as_array().ok_or("a dump has companies or tables")?;
+        *self.companies.write().unwrap_or_else(PoisonError::into_inner) = Companies::default();
+        companies.iter().try_for_each(|company| self.restore_company(company))
+    }
+
+    fn restore_company(&self, company: &Value) -> Result<(), String> {
+        let profile: Profile = serde_json::from_value(company["profile"].clone()).map_err(|error| error.to_string())?;
+        let mut store = seed::fresh(self.millis(), &profile.keys);
+        store.load(&company["store"])?;
+        self.insert(profile, store);
+        Ok(())
+    }
+
+    /// Applies the entries of a journal.
+    pub(super) fn replay(&self, entries: &[Value]) -> Result<(), String> {
+        const UNKNOWN: &str = "the journal names an unknown instance";
+        for entry in entries {
+            if entry["state"].is_object() {
+                self.restore(&entry["state"])?;
+            } else if entry["company"].is_object() {
+                self.restore_company(&entry["company"])?;
+            } else if entry["profile"].is_object() {
+                let profile: Profile =
+                    serde_json::from_value(entry["profile"].clone()).map_err(|error| error.to_string())?;
+                let company = self.by_name(&profile.name).ok_or(UNKNOWN)?;
+                company.change_profile(|changed| *changed = profile);
+                self.companies.write().unwrap_or_else(PoisonError::into_inner).insert(company);
+            } else {
+                let company = self.by_name(entry["of"].as_str().unwrap_or_default()).ok_or(UNKNOWN)?;
+                let mut store = company.store();
+                entry["changes"].as_array().into_iter().flatten().try_for_each(|change| store.replay(change))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the changes of one call to the journal, while its store is locked.
+    pub(super) fn record_changes(&self, company: &str, store: &mut Store) -> Result<(), String> {
+        if self.journal.is_none() {
+            return Ok(());
+        }
+        let changes = store.take_changes();
+        if changes.is_empty() { Ok(()) } else { self.record(&json!({ "of": company, "changes": changes })) }
+    }
+
+    fn record(&self, entry: &Value) -> Result<(), String> {
+        match &self.journal {
+            Some(journal) => journal.append(entry).map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Remembers a method or route that was asked for and is not modelled.
+    pub(super) fn note_unmodelled(&self, what: &str) {
+        self.unmodelled.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned());
+    }
+
+    pub(super) fn unmodelled(&self) -> Vec<String> {
+        self.unmodelled.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    pub(super) fn forget_unmodelled(&self) {
+        self.unmodelled.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// One instance as a dump holds it.
+pub(super) fn dump_of(company: &Company) -> Value {
+    json!({ "profile": *company.profile(), "store": company.store().dump() })
+}

@@ -1,0 +1,6 @@
+//! What a write does to the store, whichever API asked for it.
+
+pub(super) mod activity;
+pub(super) mod catalog;
+pub(super) mod lead;
+pub(super) mod record;
