@@ -90,6 +90,8 @@ pub(crate) enum Step {
     Sample,
     /// Everything.
     Run,
+    /// What is new or has changed at the source since.
+    Delta,
     /// Everything read back.
     Reconcile,
     /// Everything taken back.

@@ -71,6 +71,7 @@ pub(crate) async fn run(options: &Options) -> Result<Ending, Failure> {
             .run()
             .await
             .map(|report| if report.finished && report.held.is_empty() { Ending::Clean } else { Ending::Open }),
+        Step::Delta => steps.delta().await,
         Step::Reconcile => steps.reconcile().await,
         Step::Rollback => steps.rollback().await,
         Step::All => steps.all().await,
@@ -244,6 +245,24 @@ impl Steps<'_> {
             println!("waits: {waits}");
         }
         Ok(report)
+    }
+
+    async fn delta(&self) -> Result<Ending, Failure> {
+        self.same_plan().await?;
+        let approval = self.migration.approval("sample").await?.ok_or_else(|| {
+            Failure("nothing was run yet; a delta follows a run: call with `--step all` first".to_owned())
+        })?;
+        let report = shown(self.migration, "delta", self.migration.delta(&approval)).await?;
+        self.documents.json("delta", &report)?;
+        for object in &report.objects {
+            println!(
+                "{:>14}: {} new, {} changed, {} as they were, {} held",
+                object.mapping, object.created, object.updated, object.unchanged, object.held
+            );
+        }
+        println!("{} gone at the source, {} changed at both ends", report.gone.len(), report.conflicts.len());
+        let quiet = report.finished && report.held.is_empty() && report.gone.is_empty() && report.conflicts.is_empty();
+        Ok(if quiet { Ending::Clean } else { Ending::Open })
     }
 
     async fn reconcile(&self) -> Result<Ending, Failure> {
