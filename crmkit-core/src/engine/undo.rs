@@ -7,7 +7,6 @@ use futures::{StreamExt, stream};
 use crate::{
     Change, Digest, Entry, Error, FieldName, Fields, IntendedOperation, Intent, LedgerKey, Operation, OperationKind,
     Outcome, Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
-    compare::same_value,
     engine::{
         Core, Facts, LeaseGuard, PassKind,
         facts::keep,
@@ -98,7 +97,10 @@ pub(super) async fn execute(
                 let prior = prior_values(core, &row).await?;
                 let wrong: Fields = prior
                     .iter()
-                    .filter(|(name, value)| !same_value(value, record.and_then(|record| record.fields.get(*name))))
+                    .filter(|(name, value)| {
+                        let stored = record.and_then(|record| record.fields.get(*name));
+                        !cx.same(core, &destination.object, name, value, stored)
+                    })
                     .map(|(name, value)| (name.clone(), value.clone()))
                     .collect();
                 let (restore, stuck) = restorable(cx, &destination, wrong);
