@@ -97,10 +97,7 @@ impl Handler for Service {
         } else {
             self.exchange(&asked, token.as_deref()).await
         };
-        let status = match &reply {
-            Reply::Send(response) | Reply::Truncate(response) => Some(response.status().as_u16()),
-            Reply::Close => None,
-        };
+        let status = reply.status();
         self.state.traffic.record(LoggedRequest {
             sequence,
             account: token.as_deref().map(token_digest).unwrap_or_default(),
@@ -182,41 +179,61 @@ impl Service {
         effect: Option<Effect>,
         run: impl FnOnce() -> (Answer, bool),
     ) -> Reply {
-        let send = |answer: Answer| Reply::Send(answer.response());
-        match effect {
+        match effect.map(Effect::peeled) {
             None => {
                 let (answer, changed) = run();
-                if changed && self.state.drop_every.hits() { Reply::Close } else { send(answer) }
+                let lost = changed && self.state.drop_every.hits();
+                if lost { Reply::Close } else { Reply::Send(answer.response()) }
             }
-            Some(Effect::Delay { ms }) => {
+            Some((true, effect)) => {
+                let applied = run();
+                self.suffer(asked, place, effect, || applied).await
+            }
+            Some((false, effect)) => self.suffer(asked, place, effect, run).await,
+        }
+    }
+
+    /// Answers as a fault wants it; `run` applies the call, if that is still to do.
+    async fn suffer(
+        &self,
+        asked: &Asked,
+        place: &Place<'_>,
+        effect: Effect,
+        run: impl FnOnce() -> (Answer, bool),
+    ) -> Reply {
+        let send = |answer: Answer| Reply::Send(answer.response());
+        match effect {
+            Effect::Delay { ms } => {
                 self.wait(ms).await;
                 send(run().0)
             }
-            Some(Effect::CloseBeforeApply) => Reply::Close,
-            Some(Effect::CloseAfterApply) => {
+            Effect::CloseBeforeApply => Reply::Close,
+            Effect::CloseAfterApply => {
                 run();
                 Reply::Close
             }
-            Some(Effect::TruncateBody) => Reply::Truncate(run().0.response()),
-            Some(Effect::Garbage) => {
-                Reply::Send(run().0.response().map(|_| Bytes::from_static(b"{\"data\":{\"create")))
-            }
-            Some(Effect::Status { status, body, headers }) => {
+            Effect::Reset => Reply::Reset(None),
+            Effect::ResetBody => Reply::Reset(Some(run().0.response())),
+            Effect::Hang => Reply::Hang,
+            Effect::Stall => Reply::Stall(run().0.response()),
+            Effect::TruncateBody => Reply::Truncate(run().0.response()),
+            Effect::Garbage => Reply::Send(run().0.response().map(|_| Bytes::from_static(b"{\"data\":{\"create"))),
+            Effect::Status { status, body, headers } => {
                 let usual = || Failure::internal(status, "Data validation error.").rest();
                 let mut answer = Answer::json(status, body.unwrap_or_else(usual));
                 answer.headers = headers;
                 send(answer)
             }
-            Some(Effect::RetryAfter { value }) => {
+            Effect::RetryAfter { value } => {
                 send(Answer::rest(&Failure::limit(100, 60_000)).header("retry-after", &value))
             }
-            Some(Effect::ExpiredToken) => send(refuse(place, &Failure::bad_token())),
-            Some(Effect::BudgetSpent) => send(refuse(place, &Failure::limit(100, 60_000))),
-            Some(Effect::Html { status, body }) => {
+            Effect::ExpiredToken => send(refuse(place, &Failure::bad_token())),
+            Effect::BudgetSpent => send(refuse(place, &Failure::limit(100, 60_000))),
+            Effect::Html { status, body } => {
                 let page = body.unwrap_or_else(|| GATEWAY.into());
                 send(Answer::bytes(status, "text/html", page.into_bytes()))
             }
-            Some(_) => {
+            _ => {
                 let what = format!("this effect on {} {}", asked.method, asked.path);
                 send(self.not_modelled(&what))
             }
