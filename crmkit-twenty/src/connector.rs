@@ -72,7 +72,8 @@ impl Twenty {
         let to = "{ type targetObjectMetadata { nameSingular } }";
         let query = |more: &str| {
             let fields = format!("fieldsList {{ id name relation {to} {more} }}");
-            let query = format!("query {{ objects(paging: {{ first: 1000 }}) {{ edges {{ node {{ id {fields} }} }} }} }}");
+            let query =
+                format!("query {{ objects(paging: {{ first: 1000 }}) {{ edges {{ node {{ id {fields} }} }} }} }}");
             metadata(DESCRIBE, Method::POST, "/metadata").json(&json!({ "query": query }))
         };
         match self.client.ask(query(&format!("morphRelations {to}"))).await? {

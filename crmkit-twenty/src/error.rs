@@ -48,17 +48,17 @@ impl Dialect for TwentyDialect {
         let refused = || Verdict::Unauthorized(error(ErrorKind::Auth, Retry::Never, "the API key was refused"));
         match answer.status {
             200..=299 => match json.as_ref() {
-                None => Verdict::Failed(error(
-                    ErrorKind::Protocol,
-                    request.uncertain(OUTAGE),
-                    "the answer is not JSON",
-                )),
+                None => {
+                    Verdict::Failed(error(ErrorKind::Protocol, request.uncertain(OUTAGE), "the answer is not JSON"))
+                }
                 // The other interface answers everything with 200.
-                Some(json) => match (&json["errors"][0]["extensions"]["code"], &json["errors"][0]["extensions"]["subCode"]) {
-                    (_, Json::String(code)) if code == "LIMIT_REACHED" => throttled(),
-                    (Json::String(code), _) if code == "UNAUTHENTICATED" => refused(),
-                    _ => Verdict::Done,
-                },
+                Some(json) => {
+                    match (&json["errors"][0]["extensions"]["code"], &json["errors"][0]["extensions"]["subCode"]) {
+                        (_, Json::String(code)) if code == "LIMIT_REACHED" => throttled(),
+                        (Json::String(code), _) if code == "UNAUTHENTICATED" => refused(),
+                        _ => Verdict::Done,
+                    }
+                }
             },
             // Neither key nor password: the gateway in front says something else.
             400 | 404 if json.is_none() => Verdict::Failed(error(

@@ -57,7 +57,8 @@ impl MetaField {
 pub(crate) fn read(objects: &[Json], relations: &Json) -> Vec<MetaObject> {
     let targets = targets(relations);
     // Custom is what another application than the one of `company` made; older releases say it themselves.
-    let standard = objects.iter().find(|object| object["nameSingular"] == "company").map(|object| &object["applicationId"]);
+    let standard =
+        objects.iter().find(|object| object["nameSingular"] == "company").map(|object| &object["applicationId"]);
     let is_custom = |json: &Json| match json["isCustom"].as_bool() {
         Some(custom) => custom,
         None => standard.is_some_and(|standard| !standard.is_null() && json["applicationId"] != *standard),
@@ -142,7 +143,10 @@ mod tests {
         ]);
         let answer = json!({"data": {"objects": {"edges": [{"node": {"fieldsList": fields}}]}}});
         let found = targets(&answer);
-        assert_eq!((found["1"].as_str(), found["2"].as_str(), found["3"].as_str()), ("contactPerson", "person", "company"));
+        assert_eq!(
+            (found["1"].as_str(), found["2"].as_str(), found["3"].as_str()),
+            ("contactPerson", "person", "company")
+        );
         assert!(!found.contains_key("4"));
     }
 

@@ -34,7 +34,8 @@ impl Provisioner for Twenty {
         let created = match item.kind {
             ItemKind::Field => self.create_field(&workspace, target, item, send_before).await,
             ItemKind::Option => {
-                let field = item.parent.as_deref().ok_or_else(|| refused("an option needs its field's name as parent"))?;
+                let field =
+                    item.parent.as_deref().ok_or_else(|| refused("an option needs its field's name as parent"))?;
                 self.add_option(field_of(target, field)?, &item.name, send_before).await
             }
             // There is one pick-list of stages. Pipelines live in the names of its entries.
@@ -113,7 +114,8 @@ impl Twenty {
         if let FieldType::Link { to } = ty {
             let [to] = &to[..] else { return Err(refused("a relation leads to one object")) };
             let to = if *to == "user" { "workspaceMember" } else { to.as_str() };
-            let other = workspace.objects.get(to).ok_or_else(|| refused("the relation leads to no object of the workspace"))?;
+            let other =
+                workspace.objects.get(to).ok_or_else(|| refused("the relation leads to no object of the workspace"))?;
             // The other side's name comes from this label, and has to be free there.
             let label = format!("{} of {}", item.name, target.meta.label_plural);
             body["relationCreationPayload"] = json!({
@@ -202,7 +204,9 @@ fn is_taken(target: Target<'_>, name: &str) -> bool {
             "CURRENCY" => &["amountmicros", "currencycode"],
             _ => &[],
         };
-        lower == own || lower == field.column().to_lowercase() || parts.iter().any(|part| lower == format!("{own}{part}"))
+        lower == own
+            || lower == field.column().to_lowercase()
+            || parts.iter().any(|part| lower == format!("{own}{part}"))
     })
 }
 

@@ -31,7 +31,8 @@ impl Reader for Twenty {
         let target = Target::of(&workspace, object, FIND)?;
         let ids = probes.iter().map(|probe| {
             let id = probe.fields.get("id").and_then(|id| id.as_text()).map(RecordId::from);
-            id.filter(|_| probe.fields.len() == 1).ok_or_else(|| Error::input(FIND, "records are found by their id alone"))
+            id.filter(|_| probe.fields.len() == 1)
+                .ok_or_else(|| Error::input(FIND, "records are found by their id alone"))
         });
         let ids = ids.collect::<Result<Vec<_>>>()?;
         let found = self.by_ids(target, &ids).await?;
@@ -70,13 +71,20 @@ impl Twenty {
             let filter = format!("id[in]:[{}],{TRASHED_TOO}", some.join(","));
             let list = target.request(FETCH, Method::GET).query("filter", filter).query("limit", LIMIT);
             let page = self.client.page(list).await?;
-            found.extend(page.items.iter().filter_map(|json| convert::stored(target, json)).map(|it| (it.id.clone(), it)));
+            found.extend(
+                page.items.iter().filter_map(|json| convert::stored(target, json)).map(|it| (it.id.clone(), it)),
+            );
         }
         Ok(found)
     }
 
     /// Counts what hangs on live records: destroying one takes notes', tasks' and files' ties with it, and loosens all others.
-    async fn attach(&self, workspace: &Workspace, target: Target<'_>, found: &mut HashMap<RecordId, Stored>) -> Result<()> {
+    async fn attach(
+        &self,
+        workspace: &Workspace,
+        target: Target<'_>,
+        found: &mut HashMap<RecordId, Stored>,
+    ) -> Result<()> {
         let live: BTreeSet<String> =
             found.values().filter(|stored| !stored.trashed).map(|stored| stored.id.to_string()).collect();
         let live: Vec<String> = live.into_iter().collect();

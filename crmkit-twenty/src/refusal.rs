@@ -15,12 +15,16 @@ impl Refusal {
     /// What a body says.
     pub(crate) fn of(body: &Json) -> Self {
         let root = |kind: &str| {
-            body["errors"][kind].as_array().into_iter().flatten().flat_map(|fail| fail["errors"].as_array()).flatten().find(
-                |error| {
+            body["errors"][kind]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .flat_map(|fail| fail["errors"].as_array())
+                .flatten()
+                .find(|error| {
                     // One cause brings many consequences with it.
                     !matches!(error["code"].as_str(), Some("OBJECT_METADATA_NOT_FOUND" | "INVALID_VIEW_DATA"))
-                },
-            )
+                })
         };
         let cause = root("objectMetadata").or_else(|| root("fieldMetadata"));
         let text = |json: &Json| json.as_str().map(str::to_owned);
@@ -90,7 +94,8 @@ fn without_values(text: &str) -> String {
                 .any(|word| piece.trim_end().ends_with(word));
             clean.push_str(piece);
         } else {
-            let plain = piece.len() <= 64 && piece.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
+            let plain =
+                piece.len() <= 64 && piece.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
             clean.push_str(if names_field && plain { piece } else { "…" });
         }
     }
@@ -132,7 +137,8 @@ mod tests {
             ("A duplicate entry was detected", None, vec![], "a duplicate entry was detected"),
         ];
         for (message, field, values, shown) in cases {
-            let refusal = Refusal::of(&json!({"statusCode": 400, "error": "BadRequestException", "messages": [message]}));
+            let refusal =
+                Refusal::of(&json!({"statusCode": 400, "error": "BadRequestException", "messages": [message]}));
             assert_eq!((refusal.field(), refusal.values()), (field, values), "{message}");
             assert_eq!(refusal.error("person.create").message(), shown);
         }
@@ -140,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_cause_is_found_among_its_consequences() {
-        let fail = |code: &str, message: &str| json!({"status": "fail", "errors": [{"code": code, "message": message}]});
+        let fail =
+            |code: &str, message: &str| json!({"status": "fail", "errors": [{"code": code, "message": message}]});
         let body = json!({"statusCode": 400, "error": "METADATA_VALIDATION_ERROR", "message": "Multiple validation errors",
             "errors": {"fieldMetadata": [fail("OBJECT_METADATA_NOT_FOUND", "no"), fail("NOT_AVAILABLE", "Name is taken")]}});
         assert_eq!(Refusal::of(&body).error("field.create").message(), "name is taken");

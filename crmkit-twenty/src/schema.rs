@@ -2,8 +2,8 @@
 
 use crmkit_core::{
     Abilities, Destination, ExistingItem, FieldConcept, FieldName, FieldSchema, FieldType, ItemKind, LinkCarrier,
-    ObjectConcept, ObjectName, ObjectSchema, OptionSchema, Permission, RecordId, Recovery, Removal, Schema, SchemaItem, User,
-    indexmap::IndexMap,
+    ObjectConcept, ObjectName, ObjectSchema, OptionSchema, Permission, RecordId, Recovery, Removal, Schema, SchemaItem,
+    User, indexmap::IndexMap,
 };
 use serde_json::Value as Json;
 
@@ -150,7 +150,9 @@ fn describe_object(object: &MetaObject, objects: &IndexMap<String, MetaObject>) 
     let join = objects.get(&format!("{}Target", object.singular));
     if let (Some(join), true) = (join, ["note", "task"].contains(&object.singular.as_str())) {
         let from = join.fields.iter().find(|field| field.target.as_deref() == Some(&*object.singular));
-        for to in join.fields.iter().filter(|field| field.is_link() && field.target.as_deref() != Some(&*object.singular)) {
+        for to in
+            join.fields.iter().filter(|field| field.is_link() && field.target.as_deref() != Some(&*object.singular))
+        {
             let (Some(from), Some(target)) = (from, to.target.as_deref()) else { continue };
             if !objects.get(target).is_some_and(is_written) {
                 continue;
@@ -200,7 +202,8 @@ fn describe_field(object: &MetaObject, meta: &MetaField) -> Option<FieldSchema> 
         field.writable = false;
     }
     let stage = field.concept == Some(FieldConcept::Stage);
-    field.options = meta.options.iter().filter_map(|option| option_of(option, stage.then_some(&*object.label_plural))).collect();
+    field.options =
+        meta.options.iter().filter_map(|option| option_of(option, stage.then_some(&*object.label_plural))).collect();
     Some(field)
 }
 
@@ -241,7 +244,9 @@ fn concept(object: &MetaObject, field: &MetaField) -> Option<FieldConcept> {
         ("task", "dueAt") => F::Due,
         ("task", "status") => F::Status,
         (_, "accountOwner" | "owner" | "assignee") if to_member => F::Owner,
-        (own, _) if field.is_custom && field.target.as_deref() == Some(own) && field.name.starts_with("parent") => F::Parent,
+        (own, _) if field.is_custom && field.target.as_deref() == Some(own) && field.name.starts_with("parent") => {
+            F::Parent
+        }
         _ => return None,
     })
 }

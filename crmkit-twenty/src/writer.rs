@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Destination, DestinationWriter, Error, ErrorKind, FieldSchema, Fields, Operation, OperationKind, Provisioner, Reader,
-    RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FieldSchema, Fields, Operation, OperationKind, Provisioner,
+    Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
     chrono::{DateTime, Utc},
     http::reqwest::Method,
 };
@@ -97,7 +97,8 @@ impl Twenty {
         };
         let mut fields: Fields = operation.fields.clone();
         // A record's id is what it is.
-        if let (OperationKind::Update { id, .. }, Some(given)) = (&operation.kind, fields.shift_remove("id"))
+        if let OperationKind::Update { id, .. } = &operation.kind
+            && let Some(given) = fields.shift_remove("id")
             && given.as_text() != Some(id.as_str())
         {
             return Err(Error::new(ErrorKind::Rejected, name, "the id of a record cannot be changed", Retry::Never)
@@ -150,7 +151,8 @@ impl Twenty {
                         open.push(group);
                         continue;
                     }
-                    let (bad, good): (Vec<_>, Vec<_>) = group.into_iter().partition(|entry| culprits.contains(&entry.place));
+                    let (bad, good): (Vec<_>, Vec<_>) =
+                        group.into_iter().partition(|entry| culprits.contains(&entry.place));
                     for entry in bad {
                         results[entry.place] = Some(Err(refusal.error(CREATE)));
                     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crmkit_core::{
-    Address, FieldSchema, FieldType, Fields, Labelled, Markup, Money, PersonName, RecordId, RecordRef, RichText, Stored,
-    Value,
+    Address, FieldSchema, FieldType, Fields, Labelled, Markup, Money, PersonName, RecordId, RecordRef, RichText,
+    Stored, Value,
     chrono::{DateTime, NaiveDate, Utc},
     rust_decimal::{Decimal, prelude::ToPrimitive},
 };
@@ -20,7 +20,9 @@ pub(crate) fn stored(target: Target<'_>, json: &Json) -> Option<Stored> {
         .fields
         .values()
         .filter(|field| field.carrier.is_none())
-        .filter_map(|field| Some((field.name.clone(), value(field, target.wire(field.name.as_str()), &json[field.name.as_str()])?)))
+        .filter_map(|field| {
+            Some((field.name.clone(), value(field, target.wire(field.name.as_str()), &json[field.name.as_str()])?))
+        })
         .collect();
     let mut stored = Stored::new(id, fields);
     stored.trashed = !json["deletedAt"].is_null();
@@ -43,7 +45,9 @@ fn value(field: &FieldSchema, wire: &str, json: &Json) -> Option<Value> {
                 _ => Value::List(all.into()),
             }
         }
-        FieldType::Rich => Value::Rich(Arc::new(RichText { markup: Markup::Markdown, text: text(&json["markdown"])?.into() })),
+        FieldType::Rich => {
+            Value::Rich(Arc::new(RichText { markup: Markup::Markdown, text: text(&json["markdown"])?.into() }))
+        }
         FieldType::Bool => Value::Bool(json.as_bool()?),
         FieldType::Int => Value::Int(decimal(json)?.to_i64()?),
         FieldType::Decimal => Value::Decimal(decimal(json)?),
@@ -80,7 +84,9 @@ fn value(field: &FieldSchema, wire: &str, json: &Json) -> Option<Value> {
             labelled(text(&json["primaryEmail"]).into_iter().chain(more))?
         }
         FieldType::Phones => {
-            let number = |number: &Json, calling: &Json| Some(format!("{}{}", calling.as_str().unwrap_or_default(), text(number)?));
+            let number = |number: &Json, calling: &Json| {
+                Some(format!("{}{}", calling.as_str().unwrap_or_default(), text(number)?))
+            };
             let more = json["additionalPhones"].as_array().into_iter().flatten();
             let more = more.filter_map(|phone| number(&phone["number"], &phone["callingCode"]));
             let first = number(&json["primaryPhoneNumber"], &json["primaryPhoneCallingCode"]);
@@ -88,10 +94,14 @@ fn value(field: &FieldSchema, wire: &str, json: &Json) -> Option<Value> {
         }
         FieldType::Option => Value::option(text(json)?),
         FieldType::Options => list(json.as_array()?.iter().filter_map(text).map(Value::option))?,
-        FieldType::Link { to } => Value::link(RecordRef { object: to.first()?.clone(), id: RecordId::from(text(json)?) }),
+        FieldType::Link { to } => {
+            Value::link(RecordRef { object: to.first()?.clone(), id: RecordId::from(text(json)?) })
+        }
         FieldType::Any => match json {
             Json::Null => return None,
-            Json::Array(items) => list(items.iter().map(|item| Value::text(text(item).unwrap_or_else(|| item.to_string()))))?,
+            Json::Array(items) => {
+                list(items.iter().map(|item| Value::text(text(item).unwrap_or_else(|| item.to_string()))))?
+            }
             Json::String(text) => Value::text(text.as_str()),
             other => Value::text(other.to_string()),
         },

@@ -12,9 +12,11 @@ pub(crate) fn kept(field: &FieldSchema, value: &Value, region: Option<&str>) -> 
             list(items, |number| Some(phone(number, region).unwrap_or_else(|| number.to_owned())))
         }
         (FieldType::Url, Value::Text(address)) => Value::text(url(address)),
-        (FieldType::Url, Value::List(items)) => {
-            items.iter().map(|item| item.as_text().map_or(item.clone(), |text| Value::text(url(text)))).collect::<Vec<_>>().into_value()
-        }
+        (FieldType::Url, Value::List(items)) => items
+            .iter()
+            .map(|item| item.as_text().map_or(item.clone(), |text| Value::text(url(text))))
+            .collect::<Vec<_>>()
+            .into_value(),
         (FieldType::Rich, Value::Rich(rich)) => Value::Rich(Arc::new(RichText {
             markup: Markup::Markdown,
             text: match rich.markup {
@@ -47,7 +49,8 @@ fn list(items: &[Value], spell: impl Fn(&str) -> Option<String>) -> Value {
     let mut kept: Vec<Value> = Vec::new();
     for item in items {
         let value = item.as_text().and_then(&spell).filter(|text| !text.is_empty());
-        let Some(value) = value.map(|value| Value::Labelled(Arc::new(Labelled { value: value.into(), label: None }))) else {
+        let Some(value) = value.map(|value| Value::Labelled(Arc::new(Labelled { value: value.into(), label: None })))
+        else {
             continue;
         };
         if !kept.contains(&value) {
@@ -92,6 +95,9 @@ mod tests {
         assert_eq!(url("HTTPS://A1.Example/"), "https://a1.example");
         assert_eq!(url("https://A1.Example/Path/?Q=1"), "https://a1.example/Path/?Q=1");
         assert_eq!(url("Acme.com"), "Acme.com");
-        assert_eq!(markdown("<p>a <b>bold</b> &amp; x</p><ul><li>one</li></ul>").lines().next(), Some("a **bold** & x"));
+        assert_eq!(
+            markdown("<p>a <b>bold</b> &amp; x</p><ul><li>one</li></ul>").lines().next(),
+            Some("a **bold** & x")
+        );
     }
 }

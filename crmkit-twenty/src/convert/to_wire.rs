@@ -63,7 +63,9 @@ fn to_json(field: &FieldSchema, wire: &str, value: &Value, region: Option<&str>)
             _ => json!(plain(text)?),
         },
         (FieldType::LongText, Value::Text(text)) => json!(plain(text)?),
-        (FieldType::Url, Value::Text(url)) => json!({"primaryLinkUrl": plain(url)?, "primaryLinkLabel": "", "secondaryLinks": []}),
+        (FieldType::Url, Value::Text(url)) => {
+            json!({"primaryLinkUrl": plain(url)?, "primaryLinkLabel": "", "secondaryLinks": []})
+        }
         (FieldType::Url, Value::List(urls)) => {
             let urls = texts(urls).ok_or("web addresses are texts")?;
             let more: Vec<Json> = urls.iter().skip(1).map(|url| json!({"url": url, "label": ""})).collect();
@@ -83,7 +85,9 @@ fn to_json(field: &FieldSchema, wire: &str, value: &Value, region: Option<&str>)
         }
         (FieldType::Date, Value::Date(date)) => json!(date.format("%Y-%m-%d").to_string()),
         (FieldType::Timestamp, Value::Timestamp(time)) => json!(time.to_rfc3339_opts(SecondsFormat::Millis, true)),
-        (FieldType::Name, Value::Name(name)) => json!({"firstName": plain(&name.given)?, "lastName": plain(&name.family)?}),
+        (FieldType::Name, Value::Name(name)) => {
+            json!({"firstName": plain(&name.given)?, "lastName": plain(&name.family)?})
+        }
         (FieldType::Address, Value::Address(address)) => json!({
             "addressStreet1": plain(&address.street)?,
             "addressStreet2": "",
@@ -115,7 +119,9 @@ fn to_json(field: &FieldSchema, wire: &str, value: &Value, region: Option<&str>)
             }
             json!(uuid(record.id.as_str()).ok_or("the link's id is no UUID")?)
         }
-        (FieldType::Any, Value::List(items)) if wire == "ARRAY" => json!(texts(items).ok_or("the list has more than texts")?),
+        (FieldType::Any, Value::List(items)) if wire == "ARRAY" => {
+            json!(texts(items).ok_or("the list has more than texts")?)
+        }
         (FieldType::Any, Value::List(items)) => json!(items.iter().map(ToString::to_string).collect::<Vec<_>>()),
         (FieldType::Any, other) if wire == "ARRAY" => json!([other.to_string()]),
         _ => return wrong(),
@@ -144,7 +150,8 @@ fn phones(numbers: &[&str], region: Option<&str>) -> Result<Json, String> {
     if numbers.iter().any(|number| phone(number, region).is_none()) {
         return Err("a phone number is not one, or names no country; a text field keeps it".to_owned());
     }
-    let more: Vec<Json> = numbers.iter().skip(1).map(|number| json!({"number": number, "callingCode": "", "countryCode": ""})).collect();
+    let more: Vec<Json> =
+        numbers.iter().skip(1).map(|number| json!({"number": number, "callingCode": "", "countryCode": ""})).collect();
     let primary = numbers.first().copied().unwrap_or_default();
     Ok(json!({"primaryPhoneNumber": primary, "additionalPhones": more}))
 }
@@ -162,7 +169,10 @@ fn plain(text: &str) -> Result<&str, String> {
 fn is_address(address: &str) -> bool {
     let Some((local, domain)) = address.split_once('@') else { return false };
     let bad = |letter: char| letter.is_whitespace() || letter.is_control() || "@,;<>()\"".contains(letter);
-    !local.is_empty() && domain.split('.').count() > 1 && domain.split('.').all(|part| !part.is_empty()) && !address.replacen('@', "", 1).contains(bad)
+    !local.is_empty()
+        && domain.split('.').count() > 1
+        && domain.split('.').all(|part| !part.is_empty())
+        && !address.replacen('@', "", 1).contains(bad)
 }
 
 fn option(field: &FieldSchema, key: &str) -> Result<Json, String> {
