@@ -44,17 +44,16 @@ fn list(record: &ExpectedRecord, name: &str) -> Vec<String> {
 
 /// The records that wait under the proposal, and those that arrive.
 ///
-/// An owner is needed where the object has one, which notes have not. What notes and tasks are about is a record of its own,
+/// An owner is needed where the object has one, which people and notes have not. What notes and tasks are about is a record of its own,
 /// which waits alone, as does a parent. Of people with the same address the first arrives.
 fn held(expected: &Expected) -> HashSet<&RecordRef> {
     let mut held = HashSet::new();
     let mut addresses = HashSet::new();
     for record in &expected.records {
         let object = record.key.object.as_str();
-        let is_note = object == "notes";
         let waits = record.troubles.iter().any(|trouble| match trouble {
             Trouble::MissingName => !["notes", "tasks"].contains(&object),
-            Trouble::OwnerUnknown | Trouble::NoOwner => !is_note,
+            Trouble::OwnerUnknown | Trouble::NoOwner => !["notes", "contacts"].contains(&object),
             Trouble::Doubt(_) => true,
             Trouble::LinkToHeld(link) if ["contacts", "deals"].contains(&object) => {
                 let (_, to) = record.links.iter().find(|(field, _)| field == link).expect("a link");
@@ -77,13 +76,14 @@ fn held(expected: &Expected) -> HashSet<&RecordRef> {
 #[tokio::test]
 async fn what_arrives_in_a_workspace_is_what_the_generator_says() {
     let folder = tempfile::tempdir().expect("a folder");
-    let export = AllegoryExport::new(7).users(12).companies(150).contacts(300).deals(200).notes(200).tasks(30).mess(0.1);
+    let export =
+        AllegoryExport::new(7).users(12).companies(150).contacts(300).deals(200).notes(200).tasks(30).mess(0.1);
     let expected = export.write(folder.path()).expect("the export is written");
     let clock = JumpingClock::new();
     let simulator = TwentySimulator::builder()
         .jumping_clock(&clock)
         .limits(true)
-        .drop_every(13).log(100_000, 1_000_000)
+        .drop_every(13)
         .start()
         .await
         .expect("the simulator starts");
@@ -146,7 +146,6 @@ async fn what_arrives_in_a_workspace_is_what_the_generator_says() {
     let sample = migration.sample(&approval).await.expect("sampled");
     assert_eq!(sample.differing, 0, "{:#?}", sample.records);
     assert!(sample.rolled_back && sample.compared > 0);
-    for i in simulator.rows("companies").iter().take(3) { let id = i["id"].as_str().unwrap(); for r in simulator.requests() { let b = r.body.clone().unwrap_or_default(); if b.contains(id) || r.path.contains(id) || r.query.as_deref().unwrap_or_default().contains(id) { eprintln!("{} {} {:?} {:?} {}", r.method, r.path, r.query.map(|q| q.chars().take(60).collect::<String>()), r.status, b.len()); } } }
     assert_eq!(counts(&simulator), counted, "a sample leaves nothing behind");
 
     let approval = migration.approve_sample(&sample, "tester").await.expect("approved");
@@ -174,13 +173,20 @@ fn arrived(simulator: &TwentySimulator, expected: &Expected, parent: &str) {
         .iter()
         .map(|member| (member["userEmail"].as_str().expect("an address"), &member["id"]))
         .collect();
-    let pairs = [("companies", "companies", "accountOwnerId"), ("contacts", "people", ""), ("deals", "opportunities", "ownerId")];
+    let pairs = [
+        ("companies", "companies", "accountOwnerId"),
+        ("contacts", "people", ""),
+        ("deals", "opportunities", "ownerId"),
+    ];
     let mut ids: HashMap<&RecordRef, &Value> = HashMap::new();
     let mut found: HashMap<&RecordRef, &Value> = HashMap::new();
     for (object, table, owner) in pairs {
         let mut by_source: HashMap<&str, &Value> = HashMap::new();
         for row in &tables[table] {
-            assert!(by_source.insert(row["sourceId"].as_str().expect("a source id"), row).is_none(), "{table} twice: {row}");
+            assert!(
+                by_source.insert(row["sourceId"].as_str().expect("a source id"), row).is_none(),
+                "{table} twice: {row}"
+            );
         }
         for record in expected.records.iter().filter(|record| record.key.object == object) {
             let row = by_source.remove(record.key.id.as_str());
@@ -214,10 +220,16 @@ fn arrived(simulator: &TwentySimulator, expected: &Expected, parent: &str) {
                 }
             }
             "contacts" => {
-                let name = format!("{} {}", row["name"]["firstName"].as_str().unwrap(), row["name"]["lastName"].as_str().unwrap());
-                assert_eq!(name.trim(), text(record, "name"), "{}", record.key);
+                for (part, source) in [("firstName", "first_name"), ("lastName", "last_name")] {
+                    assert_eq!(row["name"][part].as_str().unwrap_or_default(), text(record, source), "{}", record.key);
+                }
                 let addresses: Vec<String> = list(record, "emails").iter().map(|one| one.to_lowercase()).collect();
-                assert_eq!(row["emails"]["primaryEmail"], addresses.first().cloned().unwrap_or_default(), "{}", record.key);
+                assert_eq!(
+                    row["emails"]["primaryEmail"].as_str().unwrap_or_default(),
+                    addresses.first().cloned().unwrap_or_default(),
+                    "{}",
+                    record.key
+                );
                 let number = format!(
                     "{}{}",
                     row["phones"]["primaryPhoneCallingCode"].as_str().unwrap_or_default(),
@@ -229,7 +241,10 @@ fn arrived(simulator: &TwentySimulator, expected: &Expected, parent: &str) {
             _ => {
                 assert_eq!(row["name"], text(record, "name"), "{}", record.key);
                 if let Some(V::Money(money)) = field(record, "amount") {
-                    assert_eq!(row["amount"]["amountMicros"].to_string(), (money.amount * crmkit_core::rust_decimal::Decimal::from(1_000_000)).normalize().to_string());
+                    assert_eq!(
+                        row["amount"]["amountMicros"].to_string(),
+                        (money.amount * crmkit_core::rust_decimal::Decimal::from(1_000_000)).normalize().to_string()
+                    );
                     assert_eq!(row["amount"]["currencyCode"], *money.currency);
                 }
                 assert_eq!(row["companyId"], link("company_id"), "{}", record.key);
@@ -238,9 +253,14 @@ fn arrived(simulator: &TwentySimulator, expected: &Expected, parent: &str) {
         }
     }
     // Each tie of each note and task that arrives, and no other.
-    for (object, table, ties, own) in [("notes", "notes", "noteTargets", "noteId"), ("tasks", "tasks", "taskTargets", "taskId")] {
-        let arriving: Vec<&ExpectedRecord> =
-            expected.records.iter().filter(|record| record.key.object == object && !held.contains(&record.key)).collect();
+    for (object, table, ties, own) in
+        [("notes", "notes", "noteTargets", "noteId"), ("tasks", "tasks", "taskTargets", "taskId")]
+    {
+        let arriving: Vec<&ExpectedRecord> = expected
+            .records
+            .iter()
+            .filter(|record| record.key.object == object && !held.contains(&record.key))
+            .collect();
         assert_eq!(tables[table].len(), arriving.len() + before_of(table), "{table}");
         let mut wanted: BTreeMap<String, i64> = BTreeMap::new();
         for record in arriving {
