@@ -1,8 +1,9 @@
 //! What a destination can do with the records of one object.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::FieldName;
+use crate::{Digest, FieldName, Value};
 
 /// What a destination can do with the records of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,11 @@ pub enum Recovery {
         /// The id's field.
         field: FieldName,
     },
+    /// The record's own id, a UUID that clients choose: it is made of the key, and nothing has to be stamped.
+    ClientUuid {
+        /// The id's field.
+        field: FieldName,
+    },
     /// The values of these fields, compared after the destination's normalisation. Equal ones are counted.
     Witness {
         /// Fields that together identify a record: parent, time, content.
@@ -49,6 +55,27 @@ pub enum Recovery {
     },
     /// Nothing: an uncertain create is held with its evidence.
     Nothing,
+}
+
+/// The namespace of ids that are made of markers.
+const MARKERS: Uuid = Uuid::from_u128(0x6d1f_3c5e_8a42_4f0b_9d27_53b1_e0a4_c7f6);
+
+impl Recovery {
+    /// The field that carries the marker where every account has it.
+    pub(crate) fn marker_field(&self) -> Option<&FieldName> {
+        match self {
+            Self::ClientId { field } | Self::ClientUuid { field } => Some(field),
+            Self::MarkerField { .. } | Self::Witness { .. } | Self::Nothing => None,
+        }
+    }
+
+    /// A marker as this destination takes it.
+    pub(crate) fn marker(&self, digest: Digest) -> Value {
+        match self {
+            Self::ClientUuid { .. } => Value::text(Uuid::new_v5(&MARKERS, digest.to_string().as_bytes()).to_string()),
+            _ => Value::text(digest.to_string()),
+        }
+    }
 }
 
 /// What removing a record does.

@@ -8,8 +8,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Abilities, FieldName, FieldType, FileSink, ObjectName, ObjectSchema, Page, PageRequest, RecordId, Result, Schema,
-    Value,
+    Abilities, FieldName, FieldSchema, FieldType, FileSink, ObjectName, ObjectSchema, Page, PageRequest, RecordId,
+    Result, Schema, Value,
 };
 
 /// Field values in the order they were set.
@@ -235,6 +235,12 @@ pub trait DestinationWriter: Debug + Send + Sync + 'static {
 
     /// Performs the operations. The engine calls it concurrently where the batch size is 1.
     async fn write(&self, batch: &WriteBatch) -> Result<Vec<Result<Written>>>;
+
+    /// What reading back gives for a value that was written to a field: addresses in lower case, phone numbers in one form.
+    /// Pure. Values are compared with what is stored after this.
+    fn kept(&self, _field: &FieldSchema, value: &Value) -> Value {
+        value.clone()
+    }
 
     /// Finding, fetching and scanning, if the destination can be read.
     fn reader(&self) -> Option<&dyn Reader> {

@@ -199,8 +199,7 @@ impl CompiledMapping {
                 Recovery::MarkerField { label } => Some(prepared.marker(&mapping.to, label).ok_or_else(|| {
                     problem("not_prepared", format!("the marker field of {} is not there", mapping.to))
                 })?),
-                Recovery::ClientId { field } => Some(field.clone()),
-                Recovery::Witness { .. } | Recovery::Nothing => None,
+                recovery => recovery.marker_field().cloned(),
             };
         let mut lines = Vec::with_capacity(mapping.fields.len());
         for line in &mapping.fields {

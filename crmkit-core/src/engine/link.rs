@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     Change, CompiledMapping, Digest, DraftLink, Fields, LedgerKey, OperationKind, Outcome, Part, PriorValues, Record,
     RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, Value,
-    compare::same_value,
     engine::{
         Core, Facts, LeaseGuard,
         lookup::{Target, Targets, key_of},
@@ -172,10 +171,15 @@ fn carry(
     cx: &PassContext,
     mut row: Row,
     object: crate::ObjectName,
-    fields: Fields,
+    mut fields: Fields,
     found: Option<Found>,
     carriers: &mut Vec<Work>,
 ) -> Option<[Change; 2]> {
+    let recovery = cx.destination.abilities.get(&object).map(|abilities| &abilities.recovery);
+    let marker = recovery.and_then(|recovery| Some((recovery.marker_field()?.clone(), recovery)));
+    if let Some((field, recovery)) = &marker {
+        fields.insert(field.clone(), recovery.marker(core.marker(&cx.source.instance, &row.key)));
+    }
     let hash = Digest::of_fields(&fields);
     match found {
         Some(Found::Applied(stored)) => {
@@ -193,12 +197,12 @@ fn carry(
         _ if row.state.is_written() && row.hash == Some(hash) => return None,
         _ => {}
     }
-    let probe = match cx.destination.abilities.get(&object).map(|abilities| &abilities.recovery) {
-        Some(Recovery::Witness { fields: names }) => {
-            names.iter().filter_map(|name| fields.get(name).map(|value| (name.clone(), value.clone()))).collect()
-        }
-        _ => Fields::new(),
+    let names = match (&marker, recovery) {
+        (Some((field, _)), _) => std::slice::from_ref(field),
+        (None, Some(Recovery::Witness { fields })) => fields,
+        _ => &[],
     };
+    let probe = names.iter().filter_map(|name| fields.get(name).map(|value| (name.clone(), value.clone()))).collect();
     carriers.push(Work { row, state: RowState::Created, object, kind: OperationKind::Create, fields, hash, probe });
     None
 }
@@ -235,7 +239,7 @@ async fn patch(
             continue;
         };
         let was = stored.fields.get(&field).cloned().unwrap_or(Value::Null);
-        if same_value(&value, stored.fields.get(&field)) {
+        if cx.same(core, &mapping.to, &field, &value, stored.fields.get(&field)) {
             if row.intent.is_some() {
                 // Our own change arrived, and its answer was lost.
                 row.state = RowState::Updated;

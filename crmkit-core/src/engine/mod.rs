@@ -123,7 +123,7 @@ impl Core {
     }
 
     /// The marker of a record: the same for the same source record, mapping and part, whoever computes it.
-    pub(crate) fn marker(&self, instance: &str, key: &LedgerKey) -> String {
+    pub(crate) fn marker(&self, instance: &str, key: &LedgerKey) -> Digest {
         let parts = [
             "marker",
             &self.tenant,
@@ -133,6 +133,6 @@ impl Core {
             key.id.as_str(),
             key.part.as_str(),
         ];
-        Digest::of_parts(parts.map(str::as_bytes)).to_string()
+        Digest::of_parts(parts.map(str::as_bytes))
     }
 }

@@ -7,8 +7,9 @@ use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CompiledPlan, Destination, Error, FieldConcept, MappingId, ObjectConcept, Owners, PageRequest, PhaseTask, Plan,
-    Prepared, PreparedItem, RecordRef, Result, Source, SourceUser, UnitState,
+    CompiledPlan, Destination, Error, FieldConcept, FieldName, MappingId, ObjectConcept, ObjectName, Owners,
+    PageRequest, PhaseTask, Plan, Prepared, PreparedItem, RecordRef, Result, Source, SourceUser, UnitState, Value,
+    compare::same_value,
     engine::{Core, Facts},
 };
 
@@ -140,6 +141,19 @@ pub(crate) struct PassContext {
 }
 
 impl PassContext {
+    /// Whether a stored value is what was written, after the destination's own spelling.
+    pub(crate) fn same(
+        &self,
+        core: &Core,
+        object: &ObjectName,
+        name: &FieldName,
+        value: &Value,
+        stored: Option<&Value>,
+    ) -> bool {
+        let field = self.destination.schema.object(object).and_then(|object| object.fields.get(name));
+        same_value(value, stored) || field.is_some_and(|field| same_value(&core.destination.kept(field, value), stored))
+    }
+
     /// The context of a pass, from memory or from the ledger.
     pub(crate) async fn load(core: &Core, number: u32) -> Result<Arc<Self>> {
         let mut contexts = core.contexts.lock().await;

@@ -118,7 +118,11 @@ async fn resolve(
             let by_others = claimed
                 .get(&RecordRef { object: object.clone(), id: hit.id.clone() })
                 .is_some_and(|keys| keys.iter().any(|key| *key != row.key));
-            if !by_others && !row.history.contains(&hit.id) && !found.iter().any(|known| known.id == hit.id) {
+            // An id of our choice comes again after a rollback: then it is no history.
+            let asked = &row.intent.as_ref().expect("selected by its intent").probe;
+            let chosen = asked.values().any(|value| value.as_text() == Some(hit.id.as_str()));
+            if !by_others && (chosen || !row.history.contains(&hit.id)) && !found.iter().any(|known| known.id == hit.id)
+            {
                 found.push(hit);
             }
         }

@@ -7,7 +7,6 @@ use futures::{StreamExt, stream};
 use crate::{
     Change, Digest, Entry, Error, FieldName, Fields, IntendedOperation, Intent, LedgerKey, Operation, OperationKind,
     Outcome, Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
-    compare::same_value,
     engine::{
         Core, Facts, LeaseGuard, PassKind,
         facts::keep,
@@ -73,7 +72,9 @@ pub(super) async fn execute(
             match mains.get(&row.key) {
                 // The record itself goes, and the link with it: `finish` takes both rows back together.
                 None => continue,
-                Some(main) if main.made => continue,
+                // A link to what goes first may be emptied by the destination, and would look like somebody's change: it is
+                // taken back before, unless it cannot be cleared and goes with its record.
+                Some(main) if main.made && !clears(cx, core, &row, &destination).await? => continue,
                 Some(main) => row.seal = main.seal,
             }
         }
@@ -98,7 +99,10 @@ pub(super) async fn execute(
                 let prior = prior_values(core, &row).await?;
                 let wrong: Fields = prior
                     .iter()
-                    .filter(|(name, value)| !same_value(value, record.and_then(|record| record.fields.get(*name))))
+                    .filter(|(name, value)| {
+                        let stored = record.and_then(|record| record.fields.get(*name));
+                        !cx.same(core, &destination.object, name, value, stored)
+                    })
                     .map(|(name, value)| (name.clone(), value.clone()))
                     .collect();
                 let (restore, stuck) = restorable(cx, &destination, wrong);
@@ -311,6 +315,12 @@ fn taken_back(mut row: Row) -> Row {
     row.intent = None;
     row.links.clear();
     row
+}
+
+/// Whether what the fields held before can be put back whole.
+async fn clears(cx: &PassContext, core: &Core, row: &Row, destination: &RecordRef) -> Result<bool> {
+    let (restore, stuck) = restorable(cx, destination, prior_values(core, row).await?);
+    Ok(stuck.is_empty() && !restore.is_empty())
 }
 
 /// What the fields we changed held before we first did.

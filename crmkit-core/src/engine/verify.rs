@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     CompiledMapping, Draft, FieldName, Fields, Outcome, Overwrite, Part, Record, RecordId, RecordRef, Result, Row,
     RowState, Selection, Stored, UnitState, Value,
-    compare::same_value,
     engine::{
         Core, LeaseGuard, PassKind,
         facts::keep,
@@ -117,7 +116,7 @@ pub(super) async fn execute(
                 let actual = actual.or_else(|| stored.fields.get(&field).cloned());
                 ComparedField {
                     source: origin(mapping, &field, &record),
-                    same: same_value(&value, actual.as_ref()),
+                    same: cx.same(core, &mapping.to, &field, &value, actual.as_ref()),
                     field,
                     expected: value,
                     actual,
@@ -283,7 +282,7 @@ fn expected(
         fields.insert(field.clone(), Value::link(RecordRef { object: "user".into(), id: owner.clone() }));
     }
     if let (Some(marker), true) = (&mapping.marker, row.made) {
-        fields.insert(marker.clone(), Value::text(core.marker(&cx.source.instance, &row.key)));
+        fields.insert(marker.clone(), mapping.abilities.recovery.marker(core.marker(&cx.source.instance, &row.key)));
     }
     let mut expected: Vec<(FieldName, Value, Option<Value>)> =
         fields.into_iter().map(|(name, value)| (name, value, None)).collect();

@@ -6,7 +6,6 @@ use crate::{
     Change, CompiledMapping, ConflictPolicy, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, OperationKind,
     Outcome, Overwrite, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection,
     Stored, Uncertain, UnitState, Value,
-    compare::same_value,
     engine::{
         Conflict, Core, LeaseGuard, PassKind,
         facts::keep,
@@ -193,7 +192,7 @@ impl Desk<'_> {
         }
         if let Some(marker) = &self.mapping.marker {
             let value = self.core.marker(&self.cx.source.instance, &row.key);
-            fields.insert(marker.clone(), Value::text(value));
+            fields.insert(marker.clone(), self.mapping.abilities.recovery.marker(value));
         }
         let hash = Digest::of_fields(&fields);
         Ok(Payload { row, fields, hash })
@@ -282,7 +281,7 @@ impl Desk<'_> {
     fn complete(&mut self, row: Row, fields: Fields, hash: Digest, stored: &Stored) {
         let lacking: Fields = fields
             .iter()
-            .filter(|(name, value)| !same_value(value, stored.fields.get(*name)))
+            .filter(|(name, value)| !self.same(name, value, stored))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         if lacking.is_empty() {
@@ -302,6 +301,10 @@ impl Desk<'_> {
             probe: self.probe(&fields),
             row,
         });
+    }
+
+    fn same(&self, name: &FieldName, value: &Value, stored: &Stored) -> bool {
+        self.cx.same(self.core, &self.mapping.to, name, value, stored.fields.get(name))
     }
 
     fn probe(&self, fields: &Fields) -> Fields {
@@ -359,7 +362,7 @@ impl Desk<'_> {
         let ours = row.made;
         let fixed = |name: &FieldName| self.mapping.field(name).is_some_and(|field| field.create_only);
         for name in fields.keys().filter(|name| fixed(name)) {
-            if !same_value(&fields[name], stored.fields.get(name)) {
+            if !self.same(name, &fields[name], stored) {
                 row.notes.push(format!("{name}: cannot be changed on a record that is there"));
             }
         }
@@ -368,7 +371,7 @@ impl Desk<'_> {
             .filter(|(name, _)| !fixed(name))
             // A record that others made keeps its identity: our marker is not stamped on it.
             .filter(|(name, _)| ours || Some(*name) != self.mapping.marker.as_ref())
-            .filter(|(name, value)| !same_value(value, stored.fields.get(*name)))
+            .filter(|(name, value)| !self.same(name, value, stored))
             .filter(|(name, _)| {
                 let empty = stored.fields.get(*name).is_none_or(Value::is_empty);
                 ours || match self.mapping.overwrite(name) {

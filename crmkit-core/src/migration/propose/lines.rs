@@ -58,6 +58,12 @@ impl<'a> Proposing<'a> {
             if !lines.is_free(target) || matches!(target.ty, FieldType::Link { .. }) {
                 continue;
             }
+            // A name in parts comes from the parts where the source has them: taking a full name apart is a guess.
+            let parts = [FieldConcept::GivenName, FieldConcept::FamilyName].map(|part| lines.source(part));
+            let in_parts = parts.iter().all(|part| part.is_some_and(|part| self.filled(lines.from, part) > 0));
+            if target.ty == FieldType::Name && in_parts && self.name_parts(lines, concept, target) {
+                continue;
+            }
             if let Some(field) = lines.source(concept).filter(|field| self.filled(lines.from, field) > 0) {
                 if let Some((calls, badge)) = self.fitting(lines, field, target) {
                     let sure = if calls.is_empty() { 0.98 } else { 0.9 };

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::{
-    Destination, DestinationWriter, Error, ErrorKind, FileSink, Provisioner, Reader, Remover, Result, Retry,
-    WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FieldSchema, FileSink, Provisioner, Reader, Remover, Result,
+    Retry, Value, WriteBatch, Written,
 };
 
 /// A connector that writes in its own way, and is otherwise the one it wraps.
@@ -26,6 +26,10 @@ macro_rules! saboteur {
             async fn write(&self, batch: &WriteBatch) -> Result<Vec<Result<Written>>> {
                 let ($inner, $batch) = (&*self.0, batch);
                 $write
+            }
+
+            fn kept(&self, field: &FieldSchema, value: &Value) -> Value {
+                self.0.kept(field, value)
             }
 
             fn reader(&self) -> Option<&dyn Reader> {
