@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a test may take. One that a defect keeps from ending has not found it.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What became of a defect.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ enum Found {
     Caught,
     /// Its test passed.
     Survived,
-    /// Its test did not come to an end.
-    Endless,
+    /// Its test came to no result: it did not end in time, or took its process down.
+    NoResult,
     /// Nothing was tested: with the defect in it the code does not compile.
     Uncompiled(String),
     /// The entry does not fit the sources any more.
@@ -38,7 +38,7 @@ impl fmt::Display for Found {
         match self {
             Self::Caught => f.write_str("caught"),
             Self::Survived => f.write_str("SURVIVED"),
-            Self::Endless => f.write_str("NO END"),
+            Self::NoResult => f.write_str("NO RESULT"),
             Self::Uncompiled(error) => write!(f, "DOES NOT COMPILE: {error}"),
             Self::Stale(why) => write!(f, "STALE: {why}"),
         }
@@ -116,7 +116,7 @@ fn test(copy: &Copy, list: &List, defect: &Defect) -> Result<Found> {
     Ok(match run(copy, suite, &[&defect.test])? {
         Ended::Passed => Found::Survived,
         Ended::Failed => Found::Caught,
-        Ended::Never => Found::Endless,
+        Ended::Never => Found::NoResult,
     })
 }
 
@@ -166,5 +166,9 @@ fn run(copy: &Copy, suite: &Suite, tests: &[&str]) -> Result<Ended> {
     if !said.contains(&count) {
         return Err(format!("of {} {:?}, not all tests were run: {}", suite.package, suite.target, tests.join(", ")));
     }
-    Ok(if status.success() { Ended::Passed } else { Ended::Failed })
+    Ok(match status.success() {
+        true => Ended::Passed,
+        false if said.contains("test result: FAILED") => Ended::Failed,
+        false => Ended::Never,
+    })
 }
