@@ -1,6 +1,6 @@
 //! After the end: stale plans, and the run after a complete rollback.
 
-use crmkit_core::{ErrorKind, Overwrite, RowState, Select, testing::MockFault};
+use crmkit_core::{ErrorKind, Overwrite, RowState, Select, Value, testing::MockFault};
 
 use crate::world::{World, at, company, contact, count, once_each};
 
@@ -70,4 +70,18 @@ async fn a_changed_plan_may_be_approved_after_a_complete_rollback() {
     let (_, report) = world.run().await;
     assert_eq!((count(&report, "contacts").excluded, count(&report, "companies").created), (1, 2));
     assert!(world.names("person").is_empty());
+}
+
+#[tokio::test]
+async fn what_others_change_after_the_preview_stays() {
+    let world = world();
+    let (migration, _) = world.run().await;
+    let preview = migration.preview_rollback().await.expect("previewed");
+    assert!(preview.kept.is_empty(), "{preview:#?}");
+    let approval = migration.approve_rollback(&preview, "ann").await.expect("approved");
+    let (ann, _) = world.named("person", "Ann");
+    world.crm.change(&ann, "name", Value::text("Ann by hand"));
+    let report = migration.rollback(&approval).await.expect("rolled back");
+    assert_eq!(world.names("person"), once_each(["Ann by hand"]), "{report:#?}");
+    assert_eq!(world.names("organization"), once_each(["Acme"]), "what it refers to stays with it");
 }

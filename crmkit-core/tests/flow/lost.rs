@@ -1,7 +1,7 @@
 //! Answers that are lost, and processes that are gone, at the places where that once went wrong.
 
 use crmkit_core::{
-    Abilities, ErrorKind, FieldConcept, FieldLine, FieldSchema, FieldType, LinkCarrier, Mapping, MappingId,
+    Abilities, ErrorKind, FieldConcept, FieldLine, FieldSchema, FieldType, Labelled, LinkCarrier, Mapping, MappingId,
     MatchPolicy, MemoryLedger, ObjectConcept, ObjectSchema, Record, RecordRef, Recovery, User, Value,
     testing::{MockCall, MockDestination, MockFault, MockSource},
 };
@@ -317,4 +317,80 @@ async fn a_link_of_which_nobody_can_tell_is_held_once_and_never_sent_again() {
     assert!(report.held.iter().any(|held| held.reason.contains("answer to its create was lost")), "{report:#?}");
     let relations = world.crm.log().iter().filter(|line| line.starts_with("create relation")).count();
     assert_eq!(relations, 2, "one of the sample, one of the run");
+}
+
+#[tokio::test]
+async fn a_request_of_a_dead_process_is_waited_out() {
+    let world = World::new([company("c1", "Acme")], []);
+    let migration = world.worker("worker");
+    let approval = world.admitted(&migration).await;
+    let left = Arc::new(Mutex::new(false));
+    let seen = left.clone();
+    // It is on its way while the next process looks for it, and arrives all the same.
+    world.crm.script(move |request| {
+        let first =
+            request.call == MockCall::Create && !std::mem::replace(&mut *seen.lock().expect("one thread"), true);
+        first.then_some(MockFault::Late(std::time::Duration::from_secs(20)))
+    });
+    let mut dying = Box::pin(migration.run(&approval));
+    while !*left.lock().expect("one thread") {
+        assert!((&mut dying).now_or_never().is_none(), "it has not come to its end");
+        tokio::task::yield_now().await;
+    }
+    drop(dying);
+    assert!(world.crm.live().is_empty(), "it has not arrived");
+    let report = world.worker("worker").run(&approval).await.expect("run");
+    assert!(report.finished, "{report:#?}");
+    world.clock.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(world.names("organization"), once_each(["Acme"]));
+    assert_eq!((report.uncertain.adopted, report.uncertain.resent), (1, 0), "{report:#?}");
+}
+
+#[tokio::test]
+async fn what_was_there_is_kept_before_it_is_overwritten() {
+    let mut world = World::new([], [contact("p1", "Ann", "ann@a.example")]);
+    world.plan.mappings[1].matching = by_email(MatchPolicy::Update);
+    let owner = Value::link(RecordRef::new("user", "1"));
+    let ann = world
+        .foreign("person", [("name", Value::text("Ms Ann")), ("emails", emails("ann@a.example")), ("owner", owner)]);
+    let migration = world.worker("worker");
+    let approval = world.admitted(&migration).await;
+    // Not there when the sample was written and taken back: only this run can keep it.
+    let address = |text: &str| Value::Labelled(Arc::new(Labelled { value: text.into(), label: None }));
+    let both = ["ann@a.example", "ann@home.example"].map(address);
+    world.crm.change(&ann, "emails", Value::List(both.into()));
+    let before = world.stored(&ann);
+    let mut dying = Box::pin(migration.run(&approval));
+    while world.stored(&ann) == before {
+        assert!((&mut dying).now_or_never().is_none(), "it has not come to its end");
+        tokio::task::yield_now().await;
+    }
+    drop(dying);
+    let next = world.worker("worker");
+    assert!(next.run(&approval).await.expect("run").finished);
+    world.take_back(&next).await;
+    assert_eq!(world.stored(&ann), before);
+}
+
+#[tokio::test]
+async fn a_create_of_which_nobody_can_tell_stays_held_in_the_next_pass() {
+    let world = World::new([company("c1", "Acme")], []);
+    let migration = world.worker("worker");
+    let approval = world.admitted(&migration).await;
+    fail(&world, MockCall::Create, 1, MockFault::CloseAfterApply);
+    let mut run = Box::pin(migration.run(&approval));
+    loop {
+        if let Some(report) = (&mut run).now_or_never() {
+            assert_eq!(report.expect("run").uncertain.held, 1);
+            break;
+        }
+        if let Some(acme) = world.crm.live().keys().next() {
+            world.crm.trash(acme);
+        }
+        tokio::task::yield_now().await;
+    }
+    let report = migration.delta(&approval).await.expect("delta");
+    let companies = report.objects.iter().find(|count| count.mapping == "companies").expect("the plan names it");
+    assert_eq!((companies.held, companies.created), (1, 0), "{report:#?}");
+    assert!(world.crm.live().is_empty(), "it was not made again");
 }

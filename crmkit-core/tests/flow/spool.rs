@@ -135,6 +135,14 @@ async fn a_lost_or_changed_page_is_an_error_that_names_it() {
     assert!(migration.run(&approval).await.expect("run").finished);
     let before = world.crm.live();
     let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect();
+    // Each page in another's place: whole, and not the one that was written.
+    let pages: Vec<_> = files.iter().map(|file| fs::read(file).unwrap()).collect();
+    for (file, page) in files.iter().zip(pages.iter().cycle().skip(1)) {
+        fs::write(file, page).unwrap();
+    }
+    let error = migration.reconcile().await.expect_err("the pages are others");
+    assert_eq!(error.kind(), ErrorKind::Storage);
+    assert!(error.message().contains("not the one that was written"), "{error}");
     for gone in [false, true] {
         for file in &files {
             if gone { fs::remove_file(file).unwrap() } else { fs::write(file, "other").unwrap() }
