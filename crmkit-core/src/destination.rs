@@ -218,14 +218,16 @@ pub struct Probe {
 ///   `atomic`. An outer error speaks for every operation of the batch.
 /// - A field or option that the schema does not name is refused (`Rejected`, `Never`) before anything is sent, never dropped.
 /// - No request leaves after `send_before`; what cannot leave by then answers `After` and was not sent.
+/// - An update changes the fields it names and no other. Repeated, it changes nothing more.
 /// - Secrets appear in no `Debug`, error or span.
 ///
 /// # Errors
-/// `Verify` where a create may have been applied; `After` only where it certainly was not. Wrong credentials are `Auth` with
-/// `Never` and are not retried.
+/// `Verify` where a create may have been applied; `After` only where it certainly was not. A call that may succeed later is
+/// never `Never`. The connector itself never sends again what may have been applied. Wrong credentials are `Auth` with `Never`
+/// and are not retried.
 ///
 /// # Cancellation
-/// A dropped `write` may have been applied. The record can then be found with [`Reader::find`].
+/// A dropped `write` may have been applied, once. The record can then be found with [`Reader::find`].
 #[async_trait]
 pub trait DestinationWriter: Debug + Send + Sync + 'static {
     /// Account id, schema, users, permissions, caps and abilities.

@@ -147,8 +147,8 @@ pub use destination::{
 };
 pub use digest::Digest;
 pub use engine::{
-    Action, ComparedField, ComparedRecord, Core, EngineSettings, Event, Kept, Mismatch, Outcome, PassKind, PassRecord,
-    Phase, RunState, Task, execute_unit, load_state, next_action, run_pass,
+    Action, ComparedField, ComparedRecord, Conflict, Core, EngineSettings, Event, Gone, Kept, Mismatch, Outcome,
+    PassKind, PassRecord, Phase, RunState, Task, execute_unit, load_state, next_action, run_pass,
 };
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use file::{Chunk, FileSink, FileSource, FileStream};
@@ -161,7 +161,7 @@ pub use ledger::{
 };
 pub use mapping::{CompiledMapping, CompiledPlan, Draft, DraftLink, Selection};
 pub use migration::{
-    Approval, HeldReason, Migration, MigrationBuilder, ObjectCount, Observed, Preparation, Reconciliation,
+    Approval, DeltaReport, HeldReason, Migration, MigrationBuilder, ObjectCount, Observed, Preparation, Reconciliation,
     RollbackPreview, RollbackReport, RunReport, SampleDiff, Status, UncertainCount, VerifiedCount,
 };
 pub use migration::{
@@ -174,8 +174,8 @@ pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
 pub(crate) use plan::custom_fields;
 pub use plan::{
-    Badge, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan, PhasePlan, PhaseTask,
-    PipelinePlan, Plan, PlanEnd, Predicate, Question, SamplePlan, StagePlan, TransformCall,
+    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan,
+    PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question, SamplePlan, StagePlan, TransformCall,
 };
 pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};

@@ -41,7 +41,7 @@ impl PageRequest {
 }
 
 /// A page of what was asked for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<T> {
     /// The records or entries, in order.
     pub items: Vec<T>,

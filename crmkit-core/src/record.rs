@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{FieldName, RecordId, RecordRef, Value};
 
 /// A record of a source, in source terms.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Object and id at the source.
     pub key: RecordRef,

@@ -44,6 +44,10 @@ pub struct ObjectSchema {
     /// Source: pages can be read again and are the same.
     #[serde(default)]
     pub repeatable: bool,
+    /// Source: a walk over its pages gives every record there is. Otherwise it may give changed ones only (a delta folder), and a
+    /// record that it does not give may well be there.
+    #[serde(default = "yes")]
+    pub snapshot: bool,
     /// Destination: custom fields can be created on it.
     #[serde(default)]
     pub custom_fields: bool,
@@ -62,6 +66,7 @@ impl ObjectSchema {
             concept: concept.into(),
             fields: IndexMap::new(),
             repeatable: false,
+            snapshot: true,
             custom_fields: false,
         }
     }
@@ -91,6 +96,10 @@ impl ObjectSchema {
     pub fn by_concept(&self, concept: FieldConcept) -> Option<&FieldSchema> {
         self.fields.values().find(|field| field.concept == Some(concept))
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One field of an object.

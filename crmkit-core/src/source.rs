@@ -50,9 +50,13 @@ impl Source {
 /// # Contract
 /// - `describe` is stable: the same account gives the same instance id and schema.
 /// - `read` gives every record of an object exactly once over the pages from the first to `next: None`; an object the
-///   schema does not name is an [`Input`](crate::ErrorKind::Input) error.
+///   schema does not name is an [`Input`](crate::ErrorKind::Input) error, an object without records one page without rows.
+/// - A page's rows are its records and its rejects, and no more than asked for.
+/// - Reading on from any cursor, also in another process, gives the rest. Records added meanwhile do not shift the pages; a
+///   source that could not help it refuses to read on, with an `Input` error.
 /// - The same request gives the same page where the object's schema says `repeatable`; the next cursor is usable while
 ///   its page is still being written.
+/// - Every field of a record is in the schema, its value of the field's type.
 /// - No request is sent before a future is polled, none after it is dropped.
 /// - A record's links ([`Value::Ref`](crate::Value::Ref)) are in source terms. What the source cannot decide is a
 ///   [`Doubt`](crate::Doubt), what it cannot read a [`Reject`](crate::Reject); nothing is left out silently.

@@ -43,6 +43,10 @@ impl Dialect for Plain {
         let error = |kind| Error::new(kind, request.operation(), "refused", Retry::Never);
         match answer.status {
             401 => Verdict::Unauthorized(error(ErrorKind::Auth)),
+            403 => {
+                let wait = Duration::from_secs(300);
+                Verdict::Blocked { pause: wait, error: error(ErrorKind::Limited).with_retry(Retry::After(wait)) }
+            }
             429 => Verdict::Throttled {
                 pause: Duration::from_secs(2),
                 error: error(ErrorKind::Limited).with_retry(Retry::After(Duration::from_secs(2))),
@@ -67,7 +71,10 @@ enum Scripted {
     Long(usize),
     Close,
     Truncate,
-    Slow,
+    Reset,
+    ResetBody,
+    Hang,
+    Stall,
 }
 
 #[async_trait]
@@ -84,10 +91,10 @@ impl Handler for Script {
             Some(Scripted::Long(length)) => Reply::Send(answer(200, &"x".repeat(length))),
             Some(Scripted::Close) => Reply::Close,
             Some(Scripted::Truncate) => Reply::Truncate(answer(200, &"x".repeat(64))),
-            Some(Scripted::Slow) => {
-                tokio::time::sleep(Duration::from_millis(600)).await;
-                Reply::Send(answer(200, "{}"))
-            }
+            Some(Scripted::Reset) => Reply::Reset(None),
+            Some(Scripted::ResetBody) => Reply::Reset(Some(answer(200, &"x".repeat(64)))),
+            Some(Scripted::Hang) => Reply::Hang,
+            Some(Scripted::Stall) => Reply::Stall(answer(200, &"x".repeat(64))),
             Some(Scripted::Redirect) => {
                 let mut moved = answer(302, "");
                 moved.headers_mut().insert("location", "http://evil.example/".parse().unwrap());
@@ -156,8 +163,19 @@ fn create() -> Request {
 }
 
 #[tokio::test]
+async fn what_is_lost_is_verified_when_it_changes() {
+    for method in [Method::PUT, Method::PATCH, Method::DELETE] {
+        let bench = Bench::new(&[Scripted::Reset]);
+        let error = bench.transport().send(Request::new("thing.change", method, "/thing")).await.unwrap_err();
+        assert_eq!(error.retry(), Retry::Verify, "it may have been applied");
+        assert_eq!(bench.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn what_is_lost_is_verified_when_it_creates_and_repeated_when_it_reads() {
-    for lost in [Scripted::Close, Scripted::Truncate, Scripted::Slow] {
+    use Scripted::{Close, Hang, Reset, ResetBody, Stall, Truncate};
+    for lost in [Close, Truncate, Reset, ResetBody, Hang, Stall] {
         let bench = Bench::new(&[lost, lost]);
         let transport = bench.transport();
         let created = transport.send(create()).await.unwrap_err();
@@ -220,6 +238,62 @@ async fn a_token_is_renewed_once() {
     let bench = Bench::new(&[refused; 5]);
     assert_eq!(bench.transport().send(create()).await.unwrap_err().kind(), ErrorKind::Auth);
     assert_eq!(bench.seen().len(), 1, "a fixed token is not tried twice");
+}
+
+#[tokio::test]
+async fn who_is_throttled_again_pauses_longer() {
+    let clock = JumpingClock::new();
+    let bench = Bench::counted(&[Scripted::Status(429); 60], clock.in_flight());
+    let transport = bench.builder(Arc::new(FixedToken::new("t")), Arc::new(clock.clone())).build().unwrap();
+    let start = clock.now();
+    // An hour of a caller who comes back whenever it was told to.
+    while clock.now() - start < TimeDelta::hours(1) {
+        let error = transport.send(create().send_before(clock.now() + TimeDelta::seconds(60))).await.unwrap_err();
+        clock.sleep_until(error.until().expect("when to come back")).await;
+    }
+    let seen = bench.seen().len();
+    assert!((10..=25).contains(&seen), "{seen} requests in an hour");
+    // The first answer that is none of these ends it.
+    while transport.send(create()).await.is_err() {
+        clock.advance(Duration::from_secs(300));
+    }
+    let bench =
+        Bench::counted(&[Scripted::Status(429), Scripted::Status(200), Scripted::Status(429)], clock.in_flight());
+    let transport = bench.builder(Arc::new(FixedToken::new("t")), Arc::new(clock.clone())).build().unwrap();
+    let start = clock.now();
+    transport.send(create()).await.unwrap();
+    transport.send(create()).await.unwrap();
+    assert!(clock.now() - start < TimeDelta::seconds(6), "two pauses of two seconds");
+}
+
+#[tokio::test]
+async fn after_a_pause_one_request_goes_ahead() {
+    let clock = JumpingClock::new();
+    let bench = Bench::counted(&[Scripted::Status(429); 12 + 3], clock.in_flight());
+    let transport = bench.builder(Arc::new(FixedToken::new("t")), Arc::new(clock.clone())).build().unwrap();
+    let sends = (0..12).map(|_| transport.send(create()));
+    assert!(futures::future::join_all(sends).await.iter().all(Result::is_ok));
+    // Twelve were under way, three went ahead of the others in vain, then all twelve arrived.
+    assert_eq!(bench.seen().len(), 12 + 3 + 12);
+}
+
+#[tokio::test]
+async fn a_block_holds_everybody_and_nothing_is_sent_again() {
+    let clock = JumpingClock::new();
+    let bench = Bench::counted(&[Scripted::Status(403)], clock.in_flight());
+    let transport = bench.builder(Arc::new(FixedToken::new("t")), Arc::new(clock.clone())).build().unwrap();
+    let start = clock.now();
+    let blocked = transport.send(create().send_before(start + TimeDelta::days(1))).await.unwrap_err();
+    assert!(matches!((blocked.kind(), blocked.retry()), (ErrorKind::Limited, Retry::After(_))));
+    let until = blocked.until().expect("when to come back");
+    assert!(until >= start + TimeDelta::seconds(300));
+    let soon = clock.now() + TimeDelta::seconds(60);
+    let others = (0..10).map(|_| transport.send(create().send_before(soon)));
+    let others = futures::future::join_all(others).await;
+    assert!(others.iter().all(|other| matches!(other.as_ref().unwrap_err().retry(), Retry::After(_))));
+    assert_eq!(bench.seen().len(), 1, "nobody asks a wall");
+    transport.send(create().send_before(until + TimeDelta::seconds(60))).await.unwrap();
+    assert!(clock.now() >= until);
 }
 
 #[tokio::test]

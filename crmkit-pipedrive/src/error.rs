@@ -69,7 +69,11 @@ impl Dialect for PipedriveDialect {
                 .and_then(|text| text.trim().parse::<u64>().ok())
                 .filter(|seconds| *seconds <= 60)
                 .map(Duration::from_secs),
-            day_spent: answer.header(DAY_LEFT).is_some_and(|left| left.trim() == "0"),
+            // The day is over for whoever needs more than is left of it, not only at nought.
+            day_spent: answer
+                .header(DAY_LEFT)
+                .and_then(|left| left.trim().parse::<u64>().ok())
+                .is_some_and(|left| left < u64::from(request.tokens().max(1))),
         };
         answer.verdict(request)
     }
@@ -105,7 +109,11 @@ impl Reading {
         }
         let (kind, retry) = self.kind(request);
         let error = self.error(request, kind, retry);
-        if self.status == 401 { Verdict::Unauthorized(error) } else { Verdict::Failed(error) }
+        match self.status {
+            401 => Verdict::Unauthorized(error),
+            403 if kind == ErrorKind::Limited => Verdict::Blocked { pause: BLOCKED, error },
+            _ => Verdict::Failed(error),
+        }
     }
 
     fn kind(&self, request: &Request) -> (ErrorKind, Retry) {
@@ -134,17 +142,37 @@ impl Reading {
     }
 
     fn error(&self, request: &Request, kind: ErrorKind, retry: Retry) -> Error {
+        let words = self.body.error.as_deref().map(without_values).filter(|words| !words.is_empty());
+        let words = || {
+            let silent = match kind {
+                ErrorKind::NotFound => "it is not there any more, or hidden from the token's user",
+                _ => "the request was refused without a reason",
+            };
+            words.unwrap_or_else(|| silent.to_owned())
+        };
         let message = match (self.status, kind) {
-            (401, _) => "the token was refused".to_owned(),
-            (402, _) => "the company's account is not open".to_owned(),
-            (403, ErrorKind::Limited) => "the gateway blocks this token for a while".to_owned(),
-            (429, _) if self.day_spent => "the day's tokens are spent".to_owned(),
-            (429, _) => "too many requests".to_owned(),
-            (200..=299, ErrorKind::Protocol) => "the answer is not JSON".to_owned(),
-            _ => match self.body.error.as_deref().map(without_values) {
-                Some(text) if !text.is_empty() => text,
-                _ => "the request failed".to_owned(),
-            },
+            (401, _) => "the token was refused; give a valid token and go on".to_owned(),
+            (402, _) => "the company's account is not open; its trial is over or it has to be paid".to_owned(),
+            (403, ErrorKind::Limited) => {
+                "the gateway blocks this token for a while; let other programs with this token pause, too".to_owned()
+            }
+            (403, ErrorKind::Capped) => {
+                format!("{}; raise the account's plan or leave records out", words())
+            }
+            (403, ErrorKind::Auth) => format!("{}; give the token's user this permission", words()),
+            (429, _) if self.day_spent => {
+                "the day's tokens are spent; they are whole again at the account's reset".to_owned()
+            }
+            (429, _) => "too many requests; where that lasts, other programs use this account".to_owned(),
+            (200..=299, ErrorKind::Protocol) => {
+                "the answer is not JSON; check that the base address leads to pipedrive and to nothing in between"
+                    .to_owned()
+            }
+            (_, ErrorKind::Unavailable) => {
+                "pipedrive's servers failed; where that lasts, look at its status page".to_owned()
+            }
+            (405 | 501, _) => "pipedrive does not know this request any more; a newer release may".to_owned(),
+            _ => words(),
         };
         let error = Error::new(kind, request.operation(), message, retry).with_context("status", self.status);
         match &self.body.code {
@@ -211,7 +239,7 @@ mod tests {
     fn verdict(status: u16, headers: Headers, body: &str, creating: bool) -> Verdict {
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         let answer = Answer { status, headers: headers.collect::<HeaderMap>(), body: body.as_bytes().to_vec() };
-        let request = Request::new("person.create", Method::POST, "/");
+        let request = Request::new("person.create", Method::POST, "/").cost(5);
         let request = if creating { request.creating() } else { request };
         PipedriveDialect.verdict(&request, &answer, DateTime::UNIX_EPOCH)
     }
@@ -235,7 +263,6 @@ mod tests {
             (403, types, true, ErrorKind::Capped, NEVER),
             (403, rights, true, ErrorKind::Auth, NEVER),
             (403, sight, true, ErrorKind::Rejected, NEVER),
-            (403, "<html>blocked</html>", true, ErrorKind::Limited, after(300)),
             (404, plain, false, ErrorKind::NotFound, NEVER),
             (405, plain, false, ErrorKind::Protocol, NEVER),
             (409, plain, false, ErrorKind::Conflict, NEVER),
@@ -252,6 +279,9 @@ mod tests {
             let Verdict::Failed(error) = verdict(*status, &[], body, *creating) else { panic!("{status} {body}") };
             assert_eq!((error.kind(), error.retry()), (*kind, *retry), "{status} {body}");
         }
+        let Verdict::Blocked { pause, error } = verdict(403, &[], "<html>blocked</html>", true) else { panic!() };
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Limited, after(300)));
+        assert_eq!(pause, Duration::from_secs(300));
         assert!(matches!(verdict(200, &[], r#"{"success":true}"#, true), Verdict::Done));
         assert!(matches!(verdict(201, &[], r#"{"success":true}"#, true), Verdict::Done));
         assert!(
@@ -268,6 +298,9 @@ mod tests {
             (&[("x-ratelimit-reset", "1700000000")], Some(2)),
             (&[("retry-after", "soon")], Some(2)),
             (&[("x-daily-ratelimit-token-remaining", "0")], None),
+            // The request costs 5.
+            (&[("x-daily-ratelimit-token-remaining", "4")], None),
+            (&[("x-daily-ratelimit-token-remaining", "5")], Some(2)),
             (&[("x-daily-ratelimit-token-remaining", "10")], Some(2)),
         ];
         for (headers, pause) in cases {

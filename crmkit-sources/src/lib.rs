@@ -1,7 +1,7 @@
 //! CRM sources for [`crmkit_core`], one feature each.
 //!
-//! - `allegory` (default): [`allegory::ExportFolder`] reads Allegory's export folder, and through a manifest that names
-//!   files and columns any CRM's CSV files as they are.
+//! - `allegory` (default): [`allegory::ExportFolder`] reads Allegory's export folder or a zip archive of it, and through a
+//!   manifest that names files and columns any CRM's CSV files and JSON lines as they are.
 
 #[cfg(feature = "allegory")]
 pub mod allegory;

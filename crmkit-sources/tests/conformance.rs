@@ -1,7 +1,7 @@
 //! The export folder keeps the rules for sources.
 #![allow(clippy::unwrap_used, reason = "a test that fails")]
 
-use std::{path::Path, sync::Arc};
+use std::{fs, io::Write as _, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use crmkit_core::{
@@ -47,6 +47,38 @@ impl SourceHarness for Generated {
     }
 }
 
+/// A clean file that grows while it is read.
+struct Growing(TempDir, Arc<ExportFolder>);
+
+#[async_trait]
+impl SourceHarness for Growing {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let rows: String = (1..=9).map(|id| format!("{id},Person {id}\n")).collect();
+        fs::write(folder.path().join("contacts.csv"), format!("id,name\n{rows}")).unwrap();
+        let source = Arc::new(ExportFolder::open(&folder).unwrap());
+        Self(folder, source)
+    }
+
+    fn source(&self) -> Arc<dyn SourceConnector> {
+        self.1.clone()
+    }
+
+    fn object(&self) -> ObjectName {
+        "contacts".into()
+    }
+
+    fn expected_ids(&self) -> Vec<RecordId> {
+        (1..=9).map(|id| RecordId::from(id.to_string())).collect()
+    }
+
+    async fn add_record(&self) -> bool {
+        let mut file = fs::OpenOptions::new().append(true).open(self.0.path().join("contacts.csv")).unwrap();
+        file.write_all(b"10,Person 10\n").unwrap();
+        true
+    }
+}
+
 struct Foreign;
 
 #[async_trait]
@@ -71,9 +103,13 @@ impl SourceHarness for Foreign {
 }
 
 mod generated {
-    crmkit_core::source_conformance!(super::Generated);
+    crmkit_core::conformance_tests!(source, super::Generated);
+}
+
+mod growing {
+    crmkit_core::conformance_tests!(source, super::Growing);
 }
 
 mod foreign {
-    crmkit_core::source_conformance!(super::Foreign);
+    crmkit_core::conformance_tests!(source, super::Foreign);
 }

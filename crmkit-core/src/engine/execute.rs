@@ -8,7 +8,7 @@ use crate::{
     Change, Error, ErrorKind, Lease, ObjectName, Page, PageRequest, Record, Result, Retry, Select, UnitKey, UnitState,
     UnitStatus,
     engine::{
-        Core, Event, Facts, Outcome, gate, link, matching,
+        Core, Event, Facts, Outcome, gate, gone, link, matching,
         pass::{GATE, PassContext, Task},
         retire, survey, undo, verify, write,
     },
@@ -75,6 +75,7 @@ async fn dispatch(core: &Core, cx: &PassContext, unit: UnitState, lease: &mut Le
         Task::Match => matching::execute(core, cx, unit, lease).await,
         Task::Write => write::execute(core, cx, unit, lease).await,
         Task::Link => link::execute(core, cx, unit, lease).await,
+        Task::Gone => gone::execute(core, cx, unit, lease).await,
         Task::Verify => verify::execute(core, cx, unit, lease).await,
         Task::Survey => survey::execute(core, cx, unit, lease).await,
         Task::Unlink => undo::execute(core, cx, unit, lease, undo::Parts::Links).await,
@@ -178,11 +179,33 @@ impl<'a> LeaseGuard<'a> {
         Ok(Outcome::Backoff { until })
     }
 
-    /// Reads the unit's page of the source, and opens the unit of the next one.
-    pub(crate) async fn read_page(&mut self, object: &ObjectName, unit: &mut UnitState) -> Result<Page<Record>> {
-        let limit = self.core.settings.page_size;
-        let request = PageRequest { object: object.clone(), cursor: unit.cursor.clone(), limit };
-        let page = self.core.source.read(&request).await?;
+    /// Reads the unit's page of the source, and opens the unit of the next one. A page that the source might not give again is
+    /// spooled before anything is decided about its records.
+    pub(crate) async fn read_page(
+        &mut self,
+        cx: &PassContext,
+        object: &ObjectName,
+        unit: &mut UnitState,
+    ) -> Result<Page<Record>> {
+        let repeatable = cx.source.schema.object(object).is_none_or(|object| object.repeatable);
+        let spool = self.core.spool.as_ref().filter(|_| !repeatable);
+        let spooled = match spool {
+            Some(spool) => spool.load(self.core, cx.walk, &unit.key).await?,
+            None => None,
+        };
+        let page = match spooled {
+            Some(page) => page,
+            None => {
+                let limit = self.core.settings.page_size;
+                let request = PageRequest { object: object.clone(), cursor: unit.cursor.clone(), limit };
+                let page = self.core.source.read(&request).await?;
+                if let Some(spool) = spool {
+                    let kept = spool.keep(cx.walk, &unit.key, &page).await?;
+                    self.commit(&[kept]).await?;
+                }
+                page
+            }
+        };
         self.open_next(unit, page.next.as_ref()).await?;
         Ok(page)
     }

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Change, CompiledMapping, Digest, DraftLink, Fields, OperationKind, Outcome, Part, PriorValues, Record, RecordId,
-    RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, Value,
+    Change, CompiledMapping, Digest, DraftLink, Fields, LedgerKey, OperationKind, Outcome, Part, PriorValues, Record,
+    RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, Value,
     compare::same_value,
     engine::{
         Core, Facts, LeaseGuard,
@@ -12,6 +12,7 @@ use crate::{
         pass::PassContext,
         recover::{Found, Recovered, recover},
         send::{conclude, send, unchanged},
+        undo::prior_values,
         work::{Work, held, row_of, seal, settled},
     },
 };
@@ -28,7 +29,7 @@ pub(super) async fn execute(
     lease: &mut LeaseGuard<'_>,
 ) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let page = lease.read_page(&mapping.from, &mut unit).await?;
+    let page = lease.read_page(cx, &mapping.from, &mut unit).await?;
     let mut found = match recover(core, cx, &unit.key, lease).await? {
         Recovered::Wait(until) => return lease.back_off(unit, Vec::new(), until).await,
         Recovered::Known(found) => found,
@@ -48,14 +49,26 @@ pub(super) async fn execute(
     let mut page_parents: HashMap<RecordId, RecordId> = HashMap::new();
     for (((record, link), key), known) in links.into_iter().zip(keys).zip(rows) {
         let found = found.remove(&key);
+        let undecided =
+            known.as_ref().is_some_and(|row| row.state == RowState::Held && row.uncertain == Some(Uncertain::Held));
         let known_state = known.as_ref().map(|row| (row.state, row.reason.clone(), row.unit.pass));
         let mut row = row_of(known, key, &unit.key);
         let mut hold = |row: Row, reason: String| {
-            if known_state != Some((RowState::Held, Some(reason.clone()), unit.key.pass)) {
+            let same = known_state.as_ref().is_some_and(|(state, known, pass)| {
+                (*state, known.as_deref(), *pass) == (RowState::Held, Some(reason.as_str()), unit.key.pass)
+            });
+            if !same {
                 changes.extend(settled(core, held(row, &unit.key, reason), "link"));
             }
         };
         if matches!(found, Some(Found::Held)) {
+            continue;
+        }
+        // Nobody can tell whether it arrived: only a decision makes it move again.
+        if undecided {
+            row.uncertain = Some(Uncertain::Held);
+            let reason = known_state.as_ref().and_then(|(_, reason, _)| reason.clone()).unwrap_or_default();
+            hold(row, reason);
             continue;
         }
         // A record that waits takes its links along: they are set when it is written.
@@ -93,11 +106,12 @@ pub(super) async fn execute(
         }
     }
     lease.commit(&changes).await?;
-    let (mut work, prior, settled_patches) = patch(core, cx, mapping, patches).await?;
-    lease.commit(&settled_patches).await?;
+    let Patched { mut work, prior, mut changes, before } = patch(core, cx, mapping, patches).await?;
+    reseal(core, mapping, &before, &mut changes).await?;
+    lease.commit(&changes).await?;
     work.extend(carriers);
     let mut sent = send(core, cx, &unit.key, lease, work, prior).await?;
-    reseal(core, mapping, &mut sent.changes).await?;
+    reseal(core, mapping, &before, &mut sent.changes).await?;
     conclude(lease, unit, sent, 0).await
 }
 
@@ -189,46 +203,65 @@ fn carry(
     None
 }
 
+/// Links that are fields of their records, on their way to becoming writes.
+#[derive(Default)]
+struct Patched {
+    work: Vec<Work>,
+    prior: Vec<PriorValues>,
+    changes: Vec<Change>,
+    /// The seal of each record as it was before our change.
+    before: HashMap<LedgerKey, Digest>,
+}
+
 /// Links that are a field of the record: a change of its own, with the value that was there kept.
 async fn patch(
     core: &Core,
     cx: &PassContext,
     mapping: &CompiledMapping,
     patches: Vec<(Row, RecordRef, crate::FieldName, RecordRef)>,
-) -> Result<(Vec<Work>, Vec<PriorValues>, Vec<Change>)> {
-    let (mut work, mut prior, mut changes) = (Vec::new(), Vec::new(), Vec::new());
-    let Some(reader) = core.destination.reader().filter(|_| !patches.is_empty()) else {
-        return Ok((work, prior, changes));
-    };
+) -> Result<Patched> {
+    let mut patched = Patched::default();
+    let Some(reader) = core.destination.reader().filter(|_| !patches.is_empty()) else { return Ok(patched) };
     let ids: Vec<_> = patches.iter().map(|(_, own, _, _)| own.id.clone()).collect();
     let stored = reader.fetch(&mapping.to, &ids).await?;
+    let volatile = &mapping.abilities.volatile;
     for ((mut row, own, field, to), stored) in patches.into_iter().zip(stored) {
         let value = Value::link(to);
         let fields: Fields = [(field.clone(), value.clone())].into_iter().collect();
         let hash = Digest::of_fields(&fields);
-        let Some(stored) = stored.filter(|stored| !stored.trashed) else {
-            changes.extend(settled(
-                core,
-                held(row.clone(), &row.unit, "its record at the destination is gone"),
-                "link",
-            ));
+        let Some(mut stored) = stored.filter(|stored| !stored.trashed) else {
+            let gone = held(row.clone(), &row.unit, "its record at the destination is gone");
+            patched.changes.extend(settled(core, gone, "link"));
             continue;
         };
+        let was = stored.fields.get(&field).cloned().unwrap_or(Value::Null);
         if same_value(&value, stored.fields.get(&field)) {
-            if row.hash != Some(hash) || !row.state.is_written() {
+            if row.intent.is_some() {
+                // Our own change arrived, and its answer was lost.
+                row.state = RowState::Updated;
                 row.destination = Some(own);
-                changes.extend(settled(core, unchanged(row, hash), "link"));
+                row.hash = Some(hash);
+                row.seal = Some(seal(&stored, volatile));
+                let prior = prior_values(core, &row).await?.shift_remove(&field).unwrap_or(Value::Null);
+                stored.fields.insert(field, prior);
+                patched.before.insert(row.key.clone(), seal(&stored, volatile));
+                patched.changes.extend(settled(core, row, "link"));
+            } else if row.hash != Some(hash) || !row.state.is_written() {
+                row.destination = Some(own);
+                row.seal = Some(seal(&stored, volatile));
+                patched.changes.extend(settled(core, unchanged(row, hash), "link"));
             }
             continue;
         }
-        prior.push(PriorValues {
+        patched.before.insert(row.key.clone(), seal(&stored, volatile));
+        patched.prior.push(PriorValues {
             key: row.key.clone(),
             pass: cx.pass.number,
             destination: own.clone(),
-            fields: [(field.clone(), stored.fields.get(&field).cloned().unwrap_or(Value::Null))].into_iter().collect(),
+            fields: [(field, was)].into_iter().collect(),
         });
         row.destination = Some(own.clone());
-        work.push(Work {
+        patched.work.push(Work {
             row,
             state: RowState::Updated,
             object: mapping.to.clone(),
@@ -238,11 +271,17 @@ async fn patch(
             probe: Fields::new(),
         });
     }
-    Ok((work, prior, changes))
+    Ok(patched)
 }
 
-/// A link that changed its record moved the record's seal: the main row takes the new one in the same commit.
-async fn reseal(core: &Core, mapping: &CompiledMapping, changes: &mut Vec<Change>) -> Result<()> {
+/// A link that changed its record moved the record's seal: the main row takes the new one in the same commit, unless the record
+/// was not as we had left it.
+async fn reseal(
+    core: &Core,
+    mapping: &CompiledMapping,
+    before: &HashMap<LedgerKey, Digest>,
+    changes: &mut Vec<Change>,
+) -> Result<()> {
     let mut seals = Vec::new();
     for change in changes.iter() {
         if let Change::Settle(row) = change
@@ -251,12 +290,12 @@ async fn reseal(core: &Core, mapping: &CompiledMapping, changes: &mut Vec<Change
             && let Some(seal) = row.seal
         {
             let main = RecordRef { object: row.key.object.clone(), id: row.key.id.clone() };
-            seals.push((key_of(core, &mapping.id, &main, Part::main()), seal));
+            seals.push((key_of(core, &mapping.id, &main, Part::main()), before.get(&row.key), seal));
         }
     }
-    let keys: Vec<_> = seals.iter().map(|(key, _)| key.clone()).collect();
-    for (row, (_, seal)) in core.ledger.rows(&keys).await?.into_iter().zip(seals) {
-        if let Some(mut row) = row {
+    let keys: Vec<_> = seals.iter().map(|(key, ..)| key.clone()).collect();
+    for (row, (_, before, seal)) in core.ledger.rows(&keys).await?.into_iter().zip(seals) {
+        if let Some(mut row) = row.filter(|row| row.seal.as_ref() == before) {
             row.seal = Some(seal);
             changes.push(Change::Settle(row));
         }

@@ -33,7 +33,7 @@ pub(super) async fn execute(
         if made_by_us(mapping, stored) {
             continue;
         }
-        for key in keys_of(mapping, &stored.fields) {
+        for key in keys_of(core, mapping, &stored.fields) {
             ids.entry(key).or_default().push(stored.id.clone());
         }
     }
@@ -58,14 +58,15 @@ fn made_by_us(mapping: &CompiledMapping, stored: &Stored) -> bool {
     mapping.marker.as_ref().is_some_and(|marker| stored.fields.get(marker).is_some_and(|value| !value.is_empty()))
 }
 
-/// The comparable forms of the values of the field that a mapping matches by.
-fn keys_of(mapping: &CompiledMapping, fields: &Fields) -> Vec<String> {
+/// Digests of the comparable forms of the values of the field that a mapping matches by.
+fn keys_of(core: &Core, mapping: &CompiledMapping, fields: &Fields) -> Vec<String> {
     let Some(value) = mapping.matching.as_ref().and_then(|rule| fields.get(&rule.by)) else { return Vec::new() };
     let values = match value {
         Value::List(values) => values.as_ref(),
         one => std::slice::from_ref(one),
     };
-    values.iter().map(|value| value.to_string().trim().to_lowercase()).filter(|key| !key.is_empty()).collect()
+    let comparable = values.iter().map(|value| value.to_string().trim().to_lowercase());
+    comparable.filter(|key| !key.is_empty()).map(|key| core.match_key(&key)).collect()
 }
 
 /// The matches of a page's records, looked up in one go.
@@ -91,14 +92,14 @@ impl Matches {
         mapping: &CompiledMapping,
         payloads: impl Iterator<Item = &'a Fields>,
     ) -> Result<Self> {
-        let keys: Vec<String> = payloads.flat_map(|fields| keys_of(mapping, fields)).collect();
+        let keys: Vec<String> = payloads.flat_map(|fields| keys_of(core, mapping, fields)).collect();
         Ok(Self(Facts(&*core.ledger).at(&kind_of(pass, &mapping.id), keys).await?.into_iter().collect()))
     }
 
     /// What fits a payload.
-    pub(super) fn of(&self, mapping: &CompiledMapping, fields: &Fields) -> Match {
+    pub(super) fn of(&self, core: &Core, mapping: &CompiledMapping, fields: &Fields) -> Match {
         let mut ids: Vec<&RecordId> =
-            keys_of(mapping, fields).iter().filter_map(|key| self.0.get(key)).flatten().collect();
+            keys_of(core, mapping, fields).iter().filter_map(|key| self.0.get(key)).flatten().collect();
         ids.sort();
         ids.dedup();
         match ids[..] {

@@ -8,10 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{Clock, DestinationWriter, Digest, IdLedger, LedgerKey, MigrationId, SourceConnector, Transforms};
 
 mod action;
+mod conflict;
 mod event;
 mod execute;
 mod facts;
 mod gate;
+mod gone;
 mod intake;
 mod link;
 mod lookup;
@@ -21,6 +23,7 @@ mod recover;
 mod retire;
 mod runner;
 mod send;
+mod spool;
 mod survey;
 mod undo;
 mod verify;
@@ -28,14 +31,19 @@ mod work;
 mod write;
 
 pub use action::{Action, Outcome, RunState, next_action};
+pub use conflict::Conflict;
+pub(crate) use conflict::conflict_kind;
 pub use event::Event;
 pub(crate) use event::EventBus;
 pub(crate) use execute::LeaseGuard;
 pub use execute::execute_unit;
 pub(crate) use facts::{Facts, keep};
+pub use gone::Gone;
+pub(crate) use gone::gone_kind;
 pub(crate) use pass::{ALL, GATE, PassContext, describe_pass, pass_key, plan_error};
 pub use pass::{PassKind, PassRecord, Phase, Task};
 pub use runner::{load_state, run_pass};
+pub(crate) use spool::Spool;
 pub use survey::Kept;
 pub(crate) use survey::kept_kind;
 pub use verify::{ComparedField, ComparedRecord, Mismatch};
@@ -49,6 +57,8 @@ pub struct Core {
     pub(crate) destination: Arc<dyn DestinationWriter>,
     pub(crate) ledger: Arc<dyn IdLedger>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// For pages that the source cannot read twice the same.
+    pub(crate) spool: Option<Spool>,
     pub(crate) transforms: Transforms,
     pub(crate) settings: EngineSettings,
     pub(crate) actor: String,
@@ -103,6 +113,12 @@ impl Core {
             key.id.as_str(),
             key.part.as_str(),
         ];
+        Digest::of_parts(parts.map(str::as_bytes)).to_string()
+    }
+
+    /// A digest of a value by which records are matched: the index holds no value that somebody may ask to erase.
+    pub(crate) fn match_key(&self, value: &str) -> String {
+        let parts = ["match", self.digest_key.expose_secret(), &self.tenant, self.migration.as_str(), value];
         Digest::of_parts(parts.map(str::as_bytes)).to_string()
     }
 

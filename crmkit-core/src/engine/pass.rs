@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CompiledPlan, Destination, Error, FieldConcept, MappingId, ObjectConcept, Owners, PageRequest, PhaseTask, Plan,
-    Prepared, PreparedItem, RecordRef, Result, Source, SourceUser,
+    Prepared, PreparedItem, RecordRef, Result, Source, SourceUser, UnitState,
     engine::{Core, Facts},
 };
 
@@ -20,6 +20,8 @@ pub enum PassKind {
     Sample,
     /// The whole run.
     Initial,
+    /// What is new or has changed since.
+    Delta,
     /// Reads everything written back and compares it.
     Reconcile {
         /// The pass whose records are read; all where absent.
@@ -45,6 +47,7 @@ impl PassKind {
         match self {
             Self::Sample => "sample",
             Self::Initial => "initial",
+            Self::Delta => "delta",
             Self::Reconcile { .. } => "reconcile",
             Self::Preview { .. } => "preview",
             Self::Rollback { .. } => "rollback",
@@ -75,6 +78,14 @@ pub struct PassRecord {
     pub finished: Option<DateTime<Utc>>,
 }
 
+impl PassRecord {
+    /// Those of these units that write records.
+    pub(crate) fn writing(&self, units: Vec<UnitState>) -> Vec<UnitState> {
+        let writes = |phase: u16| self.phases.get(usize::from(phase)).is_some_and(|phase| phase.task == Task::Write);
+        units.into_iter().filter(|unit| writes(unit.key.phase)).collect()
+    }
+}
+
 /// Mappings that may be worked on together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
@@ -94,6 +105,8 @@ pub enum Task {
     Write,
     /// Sets the links that had to wait.
     Link,
+    /// Finds what is no longer at the source.
+    Gone,
     /// Reads back and compares.
     Verify,
     /// Finds what rollback must leave alone.
@@ -122,6 +135,8 @@ pub(crate) struct PassContext {
     pub(crate) owners: Owners,
     /// The sample's records, in a sample pass.
     pub(crate) sample: Option<HashSet<RecordRef>>,
+    /// The pass that walked the source first for the records this one is about: its own number, or the pass that it looks at.
+    pub(crate) walk: u32,
 }
 
 impl PassContext {
@@ -153,7 +168,12 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     let source = core.source.describe().await?;
     let destination = core.destination.describe().await?;
     let deferred = deferred_lines(&plan, &destination)?;
-    let compiled = CompiledPlan::compile(&plan, &source.schema, &destination, &core.transforms, &prepared, &deferred)
+    // What takes back maps nothing, and goes on when part of what `prepare` made is gone already.
+    let mapped = match pass.kind {
+        PassKind::Preview { .. } | PassKind::Rollback { .. } => Plan { mappings: Vec::new(), ..plan.clone() },
+        PassKind::Sample | PassKind::Initial | PassKind::Delta | PassKind::Reconcile { .. } => plan.clone(),
+    };
+    let compiled = CompiledPlan::compile(&mapped, &source.schema, &destination, &core.transforms, &prepared, &deferred)
         .map_err(|problems| plan_error(&problems))?;
     let users = source_users(core, &source).await?;
     let owners = Owners::resolve(&plan.owners, &users, &destination.users);
@@ -163,7 +183,21 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
         }
         _ => None,
     };
-    Ok(PassContext { pass, plan, compiled, source, destination, owners, sample })
+    let walk = walk_of(facts, &pass).await?;
+    Ok(PassContext { pass, plan, compiled, source, destination, owners, sample, walk })
+}
+
+/// Whose pages of the source a pass sees: a reconciliation those of the pass that it checks, the last run or delta unless told.
+async fn walk_of(facts: Facts<'_>, pass: &PassRecord) -> Result<u32> {
+    Ok(match pass.kind {
+        PassKind::Reconcile { of: Some(of) } => of,
+        PassKind::Reconcile { of: None } => {
+            let passes = facts.all::<PassRecord>("pass").await?;
+            let whole = |kind: PassKind| matches!(kind, PassKind::Initial | PassKind::Delta);
+            passes.iter().rfind(|(_, known)| whole(known.kind)).map_or(pass.number, |(_, last)| last.number)
+        }
+        _ => pass.number,
+    })
 }
 
 /// The lines whose links are set in a later round.

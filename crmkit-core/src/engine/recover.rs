@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use indexmap::IndexMap;
 
 use crate::{
     Digest, IntendedOperation, LedgerKey, ObjectName, Probe, RecordRef, Recovery, Result, Row, Select, Stored,
@@ -53,7 +54,7 @@ pub(super) async fn recover(
     if core.clock.now() < quiet {
         return Ok(Recovered::Wait(quiet));
     }
-    let mut creates: HashMap<ObjectName, Vec<Row>> = HashMap::new();
+    let mut creates: IndexMap<ObjectName, Vec<Row>> = IndexMap::new();
     for row in open {
         let intent = row.intent.as_ref().expect("selected by its intent");
         match intent.operation {
@@ -66,7 +67,7 @@ pub(super) async fn recover(
     let mut changes = Vec::new();
     for (object, rows) in creates {
         let hits = look(core, cx, &object, &rows).await?;
-        for (row, found) in resolve(core, rows, hits, &object).await? {
+        for (row, found) in resolve(core, unit, rows, hits, &object).await? {
             if let Found::Held = found {
                 let mut row = held(
                     row.clone(),
@@ -98,14 +99,18 @@ async fn look(core: &Core, cx: &PassContext, object: &ObjectName, rows: &[Row]) 
 /// Gives hits to rows: equal probes share their hits, one each, and what others hold already is nobody's hit.
 async fn resolve(
     core: &Core,
+    unit: &UnitKey,
     rows: Vec<Row>,
     hits: Option<Vec<Vec<Stored>>>,
     object: &ObjectName,
 ) -> Result<Vec<(Row, Found)>> {
     let Some(hits) = hits else { return Ok(rows.into_iter().map(|row| (row, Found::Held)).collect()) };
+    // Whoever settles between the two looks is a rival in the first or has claimed in the second.
+    let rivals =
+        if hits.iter().any(|hits| hits.len() > 1) { rivals(core, unit, object).await? } else { HashMap::new() };
     let all = hits.iter().flatten().map(|hit| RecordRef { object: object.clone(), id: hit.id.clone() }).collect();
     let claimed = claims(core, all).await?;
-    let mut groups: HashMap<Digest, (Vec<Row>, Vec<Stored>)> = HashMap::new();
+    let mut groups: IndexMap<Digest, (Vec<Row>, Vec<Stored>)> = IndexMap::new();
     for (row, hits) in rows.into_iter().zip(hits) {
         let probe = Digest::of_fields(&row.intent.as_ref().expect("selected by its intent").probe);
         let (members, found) = groups.entry(probe).or_default();
@@ -120,8 +125,10 @@ async fn resolve(
         members.push(row);
     }
     let mut resolved = Vec::new();
-    for (_, (members, found)) in groups {
-        if found.len() > members.len() || found.iter().any(|hit| hit.trashed) {
+    for (probe, (members, found)) in groups {
+        // Units that wait for the same answer share the hits, one each: which is whose, nobody can tell and nobody needs to.
+        let most = members.len() + rivals.get(&probe).copied().unwrap_or(0);
+        if found.len() > most || found.iter().any(|hit| hit.trashed) {
             resolved.extend(members.into_iter().map(|row| (row, Found::Held)));
             continue;
         }
@@ -132,4 +139,20 @@ async fn resolve(
         }
     }
     Ok(resolved)
+}
+
+/// How many writes of other units are under way for each probe.
+async fn rivals(core: &Core, unit: &UnitKey, object: &ObjectName) -> Result<HashMap<Digest, usize>> {
+    let facts = Facts(&*core.ledger);
+    let mut rivals = HashMap::new();
+    for other in facts.units(&Select::OpenUnits(unit.pass)).await? {
+        if other.key == *unit {
+            continue;
+        }
+        let open = facts.rows(&Select::OpenIntents(other.key)).await?;
+        for intent in open.into_iter().filter_map(|row| row.intent).filter(|intent| intent.object == *object) {
+            *rivals.entry(Digest::of_fields(&intent.probe)).or_insert(0) += 1;
+        }
+    }
+    Ok(rivals)
 }

@@ -1,6 +1,9 @@
 //! Sending the writes of a unit: intents first, then the requests, then one commit of all outcomes.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::OnceLock,
+};
 
 use futures::{StreamExt, stream};
 
@@ -84,7 +87,8 @@ pub(super) async fn send(
                     sent.wait(core.clock.now() + core.settings.settle_after);
                 }
                 Retry::Never if stops_the_run(error.kind()) => {
-                    if work.row.uncertain.is_none() {
+                    // An answer that nobody understands does not say that nothing was applied: the next run looks.
+                    if work.row.uncertain.is_none() && error.kind() != ErrorKind::Protocol {
                         sent.changes.push(Change::Free(work.row.key));
                     }
                     sent.fatal.get_or_insert(error);
@@ -154,9 +158,21 @@ async fn perform(core: &Core, cx: &PassContext, mut work: Vec<Work>, send_before
             send_before,
         })
         .collect();
+    // An error that speaks for the account is told once: the rest is not sent, to hear the same again.
+    let stopped: OnceLock<Error> = OnceLock::new();
+    let stopped = &stopped;
     let mut answers: Vec<(usize, Vec<Result<Written>>)> = stream::iter(requests.into_iter().enumerate())
         .map(|(place, request)| async move {
-            (place, for_each(request.operations.len(), core.destination.write(&request).await))
+            let answers = match stopped.get() {
+                Some(error) => Err(again(error)),
+                None => core.destination.write(&request).await,
+            };
+            let answers = for_each(request.operations.len(), answers);
+            let fatal = |error: &&Error| error.retry() == Retry::Never && stops_the_run(error.kind());
+            if let Some(error) = answers.iter().filter_map(|answer| answer.as_ref().err()).find(fatal) {
+                let _ = stopped.set(again(error));
+            }
+            (place, answers)
         })
         .buffer_unordered(core.settings.writes_in_flight.max(1))
         .collect()
@@ -174,20 +190,22 @@ fn for_each(writes: usize, answers: Result<Vec<Result<Written>>>) -> Vec<Result<
         }
         Err(error) => error,
     };
-    let tell = || {
-        let told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
-        match error.until() {
-            Some(until) => told.with_until(until),
-            None => told,
-        }
-    };
-    (0..writes).map(|_| Err(tell())).collect()
+    (0..writes).map(|_| Err(again(&error))).collect()
+}
+
+/// The same error, for another write.
+fn again(error: &Error) -> Error {
+    let told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
+    match error.until() {
+        Some(until) => told.with_until(until),
+        None => told,
+    }
 }
 
 /// Reads back what the answers did not carry, so that every settled row has its seal.
 async fn read_missing(core: &Core, _cx: &PassContext, mut answers: Answers) -> Result<Answers> {
     let Some(reader) = core.destination.reader() else { return Ok(answers) };
-    let mut missing: HashMap<crate::ObjectName, Vec<crate::RecordId>> = HashMap::new();
+    let mut missing: BTreeMap<crate::ObjectName, Vec<crate::RecordId>> = BTreeMap::new();
     for (work, answer) in &answers {
         if let Ok(Written { id, stored: None }) = answer {
             missing.entry(work.object.clone()).or_default().push(id.clone());

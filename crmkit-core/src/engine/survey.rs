@@ -1,6 +1,6 @@
 //! The survey unit: finds what others changed or attached, which rollback must leave alone with all it refers to (I8).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,8 @@ pub(super) fn judge(cx: &PassContext, row: &Row, stored: Option<&Stored>, ours: 
     }
     let volatile = cx.destination.abilities.get(&destination.object).map_or(&[][..], |abilities| &abilities.volatile);
     match row.seal {
+        // Our own restore may have arrived: what it restores is ours to restore.
+        _ if row.intent.is_some() && !row.made => {}
         None => return Judgement::Others("what we left there was never read back"),
         Some(known) if known != seal(stored, volatile) => {
             return Judgement::Others("somebody changed it since it was written");
@@ -176,7 +178,7 @@ pub(super) async fn fetch(core: &Core, rows: &[Row]) -> Result<HashMap<RecordRef
     let reader = core.destination.reader().ok_or_else(|| {
         Error::state("rollback", "the destination cannot be read, so nothing there can be taken back safely")
     })?;
-    let mut ids: HashMap<&ObjectName, Vec<crate::RecordId>> = HashMap::new();
+    let mut ids: BTreeMap<&ObjectName, Vec<crate::RecordId>> = BTreeMap::new();
     for to in rows.iter().filter_map(|row| row.destination.as_ref()) {
         ids.entry(&to.object).or_default().push(to.id.clone());
     }

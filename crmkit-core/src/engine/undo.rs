@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, stream};
 
 use crate::{
-    Change, Entry, Error, Fields, LedgerKey, Operation, OperationKind, Outcome, Part, RecordRef, Removal, Result,
-    Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
+    Change, Digest, Entry, Error, FieldName, Fields, IntendedOperation, Intent, LedgerKey, Operation, OperationKind,
+    Outcome, Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
     compare::same_value,
     engine::{
         Core, Facts, LeaseGuard, PassKind,
@@ -38,11 +38,22 @@ pub(super) async fn execute(
         return Err(Error::state("undo", "only a rollback takes back").with_context("pass", cx.pass.number));
     };
     let facts = Facts(&*core.ledger);
-    let select = Select::Rows { mapping: unit.key.mapping.clone(), pass: of, states: WRITTEN.to_vec() };
+    // Rows of any state: what is taken back leaves no gap for the next page's rows to move into.
+    let select = Select::Rows { mapping: unit.key.mapping.clone(), pass: of, states: Vec::new() };
     let page = facts.row_page(&select, unit.cursor.as_ref(), core.settings.page_size).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
-    let rows: Vec<Row> =
-        page.items.into_iter().filter(|row| (row.key.part == Part::main()) == (parts == Parts::Main)).collect();
+    let rows: Vec<Row> = page
+        .items
+        .into_iter()
+        .filter(|row| WRITTEN.contains(&row.state) && (row.key.part == Part::main()) == (parts == Parts::Main))
+        .collect();
+    // A request of an earlier attempt may still be on its way.
+    if let Some(latest) = rows.iter().filter_map(|row| row.intent.as_ref()).map(|intent| intent.send_before).max() {
+        let quiet = latest + core.settings.settle_after;
+        if core.clock.now() < quiet {
+            return lease.back_off(unit, Vec::new(), quiet).await;
+        }
+    }
     let kind = kept_kind(preview);
     let names = rows.iter().filter_map(|row| row.destination.as_ref()).map(ToString::to_string).collect();
     let kept: HashSet<RecordRef> =
@@ -51,7 +62,7 @@ pub(super) async fn execute(
     let stored = fetch(core, &rows).await?;
     let mains = main_rows(core, &rows).await?;
 
-    let mut changes = Vec::new();
+    let (mut changes, mut gone) = (Vec::new(), Vec::new());
     let mut steps = Vec::new();
     for mut row in rows {
         let Some(destination) = row.destination.clone() else { continue };
@@ -67,8 +78,12 @@ pub(super) async fn execute(
             }
         }
         let record = stored.get(&destination);
+        let main = mains.get(&row.key).cloned();
         match judge(cx, &row, record, &ours) {
-            Judgement::Gone => changes.extend(settled(core, taken_back(row), "remove")),
+            Judgement::Gone => {
+                gone.push(destination);
+                changes.extend(settled(core, taken_back(row), "remove"));
+            }
             Judgement::Others(reason) => changes.extend(closure(core, &kind, &destination, reason).await?),
             Judgement::Ours if row.made && cannot_remove(cx, &destination) => {
                 changes.extend(closure(core, &kind, &destination, "the destination cannot remove such records").await?);
@@ -82,8 +97,9 @@ pub(super) async fn execute(
             Judgement::Ours => {
                 let prior = prior_values(core, &row).await?;
                 let wrong: Fields = prior
-                    .into_iter()
-                    .filter(|(name, value)| !same_value(value, record.and_then(|record| record.fields.get(name))))
+                    .iter()
+                    .filter(|(name, value)| !same_value(value, record.and_then(|record| record.fields.get(*name))))
+                    .map(|(name, value)| (name.clone(), value.clone()))
                     .collect();
                 let (restore, stuck) = restorable(cx, &destination, wrong);
                 for name in stuck {
@@ -92,6 +108,14 @@ pub(super) async fn execute(
                     changes.push(keep(&format!("unrestored/{preview:010}"), format!("{destination}/{name}"), &reason));
                 }
                 if restore.is_empty() {
+                    let arrived = row.intent.is_some().then_some(record).flatten();
+                    if let (Some(mut main), Some(record)) = (main.filter(|_| is_patch(&row)), arrived) {
+                        // Our own restore arrived, and its answer was lost: the record's seal moves with it.
+                        if as_it_was(cx, &row, record, &prior) == main.seal {
+                            main.seal = Some(seal(record, volatile_of(cx, &destination)));
+                            changes.push(Change::Settle(main));
+                        }
+                    }
                     changes.extend(settled(core, taken_back(row), "restore"));
                 } else {
                     let version = record.and_then(|record| record.version.clone());
@@ -100,8 +124,13 @@ pub(super) async fn execute(
             }
         }
     }
+    changes.extend(gone_with(core, gone).await?);
     lease.commit(&changes).await?;
     let send_before = lease.send_before().await?;
+    // A restore moves the seal by which we know the record for ours: that it is under way has to be known before it leaves.
+    let now = core.clock.now();
+    let restores: Vec<Change> = steps.iter().filter_map(|step| step.intend(now, send_before)).collect();
+    lease.commit(&restores).await?;
     let answers: Vec<(Step, Result<Option<Stored>>)> = stream::iter(steps)
         .map(|step| async move {
             let answer = step.perform(core, send_before).await;
@@ -134,15 +163,9 @@ async fn finish(
         .filter(|(step, answer)| step.restore.is_none() && answer.is_ok())
         .map(|(step, _)| step.destination.clone())
         .collect();
-    let mut changes = Vec::new();
-    // What we had only changed in a record goes with the record.
-    if !removed.is_empty() {
-        let rows = Facts(&*core.ledger).rows(&Select::ByDestination(removed)).await?;
-        for patch in rows.into_iter().filter(is_patch) {
-            changes.extend(settled(core, taken_back(patch), "remove"));
-        }
-    }
+    let mut changes = gone_with(core, removed).await?;
     let mut again: Option<DateTime<Utc>> = None;
+    let mut fatal: Option<Error> = None;
     let mut records = 0;
     for (step, answer) in answers {
         match answer {
@@ -153,12 +176,7 @@ async fn finish(
                     // The record's own change is taken back later, and must still be known for ours then.
                     let key = LedgerKey { part: Part::main(), ..step.row.key.clone() };
                     if let Some(mut main) = core.ledger.rows(&[key]).await?.into_iter().next().flatten() {
-                        let volatile = cx
-                            .destination
-                            .abilities
-                            .get(&step.destination.object)
-                            .map_or(&[][..], |abilities| &abilities.volatile);
-                        main.seal = Some(seal(&stored, volatile));
+                        main.seal = Some(seal(&stored, volatile_of(cx, &step.destination)));
                         changes.push(Change::Settle(main));
                     }
                 }
@@ -167,22 +185,56 @@ async fn finish(
             Err(error) => match error.retry() {
                 // Removing and restoring can be repeated: nothing has to be looked for first.
                 Retry::After(wait) => {
+                    changes.extend(step.free());
                     let until = error.until().unwrap_or(core.clock.now() + wait);
                     again = Some(again.map_or(until, |known| known.max(until)));
                 }
                 Retry::Verify => {
+                    // It has left by now: nobody has to wait for the rest of its window.
+                    changes.extend(step.intend(core.clock.now(), core.clock.now()));
                     let until = core.clock.now() + core.settings.settle_after;
                     again = Some(again.map_or(until, |known| known.max(until)));
                 }
-                Retry::Never if error.kind() == crate::ErrorKind::Auth => return Err(error),
-                Retry::Never => changes.extend(closure(core, kind, &step.destination, error.message()).await?),
+                Retry::Never if error.kind() == crate::ErrorKind::Auth => {
+                    changes.extend(step.free());
+                    fatal.get_or_insert(error);
+                }
+                Retry::Never => {
+                    changes.extend(step.free());
+                    changes.extend(closure(core, kind, &step.destination, error.message()).await?);
+                }
             },
         }
+    }
+    if let Some(error) = fatal {
+        lease.commit(&changes).await?;
+        return Err(error);
     }
     match again {
         Some(until) => lease.back_off(unit, changes, until).await,
         None => lease.done(unit, changes, records).await,
     }
+}
+
+/// What we had only changed in a record goes with the record.
+async fn gone_with(core: &Core, records: Vec<RecordRef>) -> Result<Vec<Change>> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = Facts(&*core.ledger).rows(&Select::ByDestination(records)).await?;
+    Ok(rows.into_iter().filter(is_patch).flat_map(|patch| settled(core, taken_back(patch), "remove")).collect())
+}
+
+/// The seal that a record had while it held our values, from its state now.
+fn as_it_was(cx: &PassContext, row: &Row, record: &Stored, prior: &Fields) -> Option<Digest> {
+    let ours = Value::link(row.links.get(1)?.clone());
+    let mut record = record.clone();
+    record.fields.extend(prior.keys().map(|name| (name.clone(), ours.clone())));
+    Some(seal(&record, volatile_of(cx, row.destination.as_ref()?)))
+}
+
+fn volatile_of<'a>(cx: &'a PassContext, record: &RecordRef) -> &'a [FieldName] {
+    cx.destination.abilities.get(&record.object).map_or(&[][..], |abilities| &abilities.volatile)
 }
 
 /// One record to take back.
@@ -195,6 +247,26 @@ struct Step {
 }
 
 impl Step {
+    /// The row with the intent to restore it; a removal needs none.
+    fn intend(&self, now: DateTime<Utc>, send_before: DateTime<Utc>) -> Option<Change> {
+        let fields = self.restore.as_ref()?;
+        let mut row = self.row.clone();
+        row.intent = Some(Intent {
+            operation: IntendedOperation::Update { id: self.destination.id.clone() },
+            object: self.destination.object.clone(),
+            hash: Digest::of_fields(fields),
+            probe: Fields::new(),
+            sent_after: now,
+            send_before,
+        });
+        Some(Change::Intend(row))
+    }
+
+    /// Closes the intent of what was certainly not applied.
+    fn free(&self) -> Option<Change> {
+        self.restore.as_ref().map(|_| Change::Free(self.row.key.clone()))
+    }
+
     async fn perform(&self, core: &Core, send_before: DateTime<Utc>) -> Result<Option<Stored>> {
         match &self.restore {
             Some(fields) => {
@@ -242,7 +314,7 @@ fn taken_back(mut row: Row) -> Row {
 }
 
 /// What the fields we changed held before we first did.
-async fn prior_values(core: &Core, row: &Row) -> Result<Fields> {
+pub(super) async fn prior_values(core: &Core, row: &Row) -> Result<Fields> {
     let mut fields = Fields::new();
     for entry in Facts(&*core.ledger).every(&Select::Prior(row.key.clone())).await? {
         if let Entry::Prior(prior) = entry {

@@ -70,7 +70,7 @@ pub(super) async fn execute(
     lease: &mut LeaseGuard<'_>,
 ) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let page = lease.read_page(&mapping.from, &mut unit).await?;
+    let page = lease.read_page(cx, &mapping.from, &mut unit).await?;
     let taken = take_in(page, mapping, None, &mut unit);
     let records =
         taken.into_iter().filter(|(_, selection)| *selection == Selection::Selected).map(|(record, _)| record);
@@ -209,7 +209,7 @@ type Carried = HashMap<(RecordId, String), Option<Stored>>;
 
 /// The records that carry deferred links of this page.
 async fn carriers(core: &Core, mapping: &CompiledMapping, drafts: &[(Record, Row, Draft)]) -> Result<Carried> {
-    let mut by_object: HashMap<crate::ObjectName, Vec<(RecordId, String, crate::LedgerKey)>> = HashMap::new();
+    let mut by_object: BTreeMap<crate::ObjectName, Vec<(RecordId, String, crate::LedgerKey)>> = BTreeMap::new();
     for (record, _, draft) in drafts {
         for link in &draft.links {
             if let Some(carrier) = &link.carrier {

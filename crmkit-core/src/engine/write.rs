@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Change, CompiledMapping, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, OperationKind, Outcome,
-    Overwrite, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection, Stored,
-    Uncertain, UnitState, Value,
+    Change, CompiledMapping, ConflictPolicy, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, OperationKind,
+    Outcome, Overwrite, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection,
+    Stored, Uncertain, UnitState, Value,
     compare::same_value,
     engine::{
-        Core, LeaseGuard,
+        Conflict, Core, LeaseGuard, PassKind,
         facts::keep,
+        gone,
         intake::take_in,
         lookup::{Target, Targets, claims, key_of},
         matching::{Match, Matches},
@@ -27,7 +28,7 @@ pub(super) async fn execute(
     lease: &mut LeaseGuard<'_>,
 ) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
-    let page = lease.read_page(&mapping.from, &mut unit).await?;
+    let page = lease.read_page(cx, &mapping.from, &mut unit).await?;
     let found = match recover(core, cx, &unit.key, lease).await? {
         Recovered::Wait(until) => return lease.back_off(unit, Vec::new(), until).await,
         Recovered::Known(found) => found,
@@ -45,6 +46,9 @@ pub(super) async fn execute(
     };
     let rejects: Vec<Change> = page.rejects.iter().map(|reject| keep_reject(desk.unit.key.pass, reject)).collect();
     desk.changes.extend(rejects);
+    if cx.pass.kind == PassKind::Delta && !page.gone.is_empty() {
+        desk.changes.extend(gone::told(core, cx, desk.unit, &mapping.from, &page.gone).await?);
+    }
     let selected = take_in(page, mapping, cx.sample.as_ref(), desk.unit);
     desk.prepare(selected).await?;
     let Desk { changes, work, prior, .. } = desk;
@@ -216,14 +220,18 @@ impl Desk<'_> {
         }
         // Held or not: a row with a destination record never makes a second one.
         if row.destination.is_some() {
-            if row.hash != Some(hash) || !row.state.is_written() {
+            if row.state == RowState::Linked {
+                // A record that only stands for ours stays untouched, whatever changes at the source.
+                row.hash = Some(hash);
+                self.settle(row, "link");
+            } else if row.hash != Some(hash) || !row.state.is_written() {
                 updates.push(Update { row, fields, hash, known_seal: true });
             } else if self.is_of_an_earlier_pass(&row) {
                 self.settle(unchanged(row, hash), "compare");
             }
             return;
         }
-        match matches.of(self.mapping, &fields) {
+        match matches.of(self.core, self.mapping, &fields) {
             Match::None => self.create(row, fields, hash),
             Match::Several => {
                 let row = held(row, &self.unit.key, "several records of the destination match it");
@@ -327,7 +335,9 @@ impl Desk<'_> {
                 self.settle(row, "update");
                 continue;
             };
-            if claims.get(&to).is_some_and(|keys| keys.iter().any(|key| *key != update.row.key)) {
+            // The links of the same source record are other parts of it.
+            let others = |key: &LedgerKey| LedgerKey { part: Part::main(), ..key.clone() } != update.row.key;
+            if claims.get(&to).is_some_and(|keys| keys.iter().any(others)) {
                 let mut row =
                     held(update.row, &self.unit.key, "the record it matches stands for another record already");
                 row.destination = None;
@@ -337,18 +347,14 @@ impl Desk<'_> {
             // The next record of this page that matches it comes second.
             claims.entry(to).or_default().push(update.row.key.clone());
             let sealed = seal(&stored, &self.mapping.abilities.volatile);
-            if update.known_seal && update.row.seal.is_some_and(|seal| seal != sealed) {
-                let row =
-                    held(update.row, &self.unit.key, "somebody changed it at the destination since it was written");
-                self.settle(row, "update");
-                continue;
-            }
-            self.change(update, &stored);
+            let theirs = update.known_seal && update.row.seal.is_some_and(|seal| seal != sealed);
+            self.change(update, &stored, theirs);
         }
         Ok(())
     }
 
-    fn change(&mut self, update: Update, stored: &Stored) {
+    /// Changes what differs; `theirs` where somebody else changed the record since we wrote it.
+    fn change(&mut self, update: Update, stored: &Stored, theirs: bool) {
         let Update { mut row, fields, hash, .. } = update;
         let ours = row.made;
         let fixed = |name: &FieldName| self.mapping.field(name).is_some_and(|field| field.create_only);
@@ -376,10 +382,17 @@ impl Desk<'_> {
         // A create that was found after a crash is still a create, however it was completed.
         let completes = ours
             && !self.before.get(&row.key).is_some_and(|(state, _, _)| state.is_written() || *state == RowState::Held);
+        if theirs && self.leave_to_them(&row, &differing, hash) {
+            return;
+        }
         if differing.is_empty() {
+            // Our own change arrived, and its answer was lost.
+            let arrived = row.intent.is_some();
             let mut row = unchanged(row, hash);
             if completes {
                 row.state = RowState::Created;
+            } else if arrived {
+                row.state = RowState::Updated;
             }
             row.seal = Some(seal(stored, &self.mapping.abilities.volatile));
             return self.settle(row, "update");
@@ -403,6 +416,37 @@ impl Desk<'_> {
             hash,
             probe: Fields::new(),
         });
+    }
+
+    /// Decides about a record that somebody else changed since we wrote it, and says whether it stays as it is. Its seal stays what it
+    /// was, so that a rollback leaves it alone too.
+    fn leave_to_them(&mut self, row: &Row, differing: &Fields, hash: Digest) -> bool {
+        // Before the first delta nobody has decided about such records.
+        let delta = self.cx.pass.kind == PassKind::Delta;
+        let policy = if delta { self.cx.plan.delta.conflict } else { ConflictPolicy::Hold };
+        if delta && !differing.is_empty() {
+            let conflict = Conflict {
+                mapping: self.mapping.id.clone(),
+                source: RecordRef { object: row.key.object.clone(), id: row.key.id.clone() },
+                destination: row.destination.clone().expect("an update has a destination"),
+                fields: differing.keys().cloned().collect(),
+                policy,
+            };
+            self.changes.push(conflict.keep(self.cx.pass.number));
+        }
+        match policy {
+            ConflictPolicy::TakeOurs => return false,
+            ConflictPolicy::Hold => {
+                let reason = "somebody changed it at the destination since it was written";
+                self.settle(held(row.clone(), &self.unit.key, reason), "update");
+            }
+            ConflictPolicy::KeepTheirs => {
+                let mut row = unchanged(row.clone(), hash);
+                row.reason = (!differing.is_empty()).then(|| "changed at both ends: theirs was kept".to_owned());
+                self.settle(row, "update");
+            }
+        }
+        true
     }
 }
 

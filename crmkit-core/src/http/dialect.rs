@@ -38,6 +38,13 @@ pub enum Verdict {
         /// The error where the caller cannot wait that long.
         error: Error,
     },
+    /// Nothing was applied; everybody pauses, and nothing is sent again before somebody asks anew.
+    Blocked {
+        /// How long.
+        pause: Duration,
+        /// What to tell the caller.
+        error: Error,
+    },
     /// The day's budget is spent.
     Spent {
         /// Until when, if the answer tells.

@@ -23,11 +23,20 @@ pub(super) fn lost(request: &Request, error: reqwest::Error) -> Error {
             .with_source(error);
     }
     let (message, retry) = if error.is_connect() {
-        ("no connection could be made, so nothing was sent", Retry::After(SOON))
+        (
+            "no connection could be made, so nothing was sent; check the network, a proxy and the base address",
+            Retry::After(SOON),
+        )
     } else if error.is_timeout() {
-        ("the answer did not come in time", request.uncertain(SOON))
+        (
+            "the answer did not come in time; where that lasts, check the network or allow a longer timeout",
+            request.uncertain(SOON),
+        )
     } else {
-        ("the connection was lost before the answer was whole", request.uncertain(SOON))
+        (
+            "the connection was lost before the answer was whole; where that lasts, check the network and what stands in between",
+            request.uncertain(SOON),
+        )
     };
     let lost = Error::new(ErrorKind::Unavailable, request.operation, message, retry).with_source(error);
     match host {

@@ -30,6 +30,7 @@ pub struct Request {
     pub(super) class: CostClass,
     pub(super) cost: u32,
     pub(super) creating: bool,
+    pub(super) changing: bool,
     pub(super) send_before: Option<DateTime<Utc>>,
 }
 
@@ -47,6 +48,7 @@ impl fmt::Debug for Request {
 impl Request {
     /// A request of `operation` (`"person.write"`) to `path`, which begins with a slash and follows the base URL.
     pub fn new(operation: &'static str, method: Method, path: impl Into<String>) -> Self {
+        let changing = matches!(method, Method::PUT | Method::PATCH | Method::DELETE);
         Self {
             operation,
             method,
@@ -56,6 +58,7 @@ impl Request {
             class: CostClass::from("api"),
             cost: 1,
             creating: false,
+            changing,
             send_before: None,
         }
     }
@@ -90,6 +93,13 @@ impl Request {
         self
     }
 
+    /// It changes or removes what is there: sent twice, it does the same, but whoever lost its answer has to know that it may
+    /// have been applied. A lost answer is [`Retry::Verify`]. `PUT`, `PATCH` and `DELETE` are, unless told.
+    pub fn changing(mut self) -> Self {
+        self.changing = true;
+        self
+    }
+
     /// It may not leave after this moment.
     pub fn send_before(mut self, moment: DateTime<Utc>) -> Self {
         self.send_before = Some(moment);
@@ -101,6 +111,11 @@ impl Request {
         self.operation
     }
 
+    /// What it costs in tokens.
+    pub fn tokens(&self) -> u32 {
+        self.cost
+    }
+
     /// Whether it creates something.
     pub fn is_creating(&self) -> bool {
         self.creating
@@ -108,7 +123,7 @@ impl Request {
 
     /// What to do after an answer that leaves open whether the request was applied.
     pub fn uncertain(&self, wait: std::time::Duration) -> Retry {
-        if self.creating { Retry::Verify } else { Retry::After(wait) }
+        if self.creating || self.changing { Retry::Verify } else { Retry::After(wait) }
     }
 }
 
@@ -142,7 +157,7 @@ impl Answer {
     pub fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let retry = if request.creating { Retry::Verify } else { Retry::Never };
-            Error::new(ErrorKind::Protocol, request.operation, "the answer is not what the interface documents", retry)
+            Error::new(ErrorKind::Protocol, request.operation, "the answer is not what the interface documents; check that the base address leads to it and to nothing in between", retry)
                 .with_context("status", self.status)
                 .with_context("line", error.line())
                 .with_context("column", error.column())

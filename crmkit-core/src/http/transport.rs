@@ -2,11 +2,12 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::lock::{Mutex as AsyncMutex, OwnedMutexGuard};
 use reqwest::{
     Client, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderValue},
@@ -23,11 +24,13 @@ use crate::{AccountKey, Clock, Credentials, Digest, Error, Hold, LimitSignal, Ra
 /// - Budget is reserved per request, waited for on the injected clock, and no request leaves after its
 ///   [`send_before`](Request::send_before).
 /// - Only what is certainly not applied is sent again: what the dialect calls throttled, and once what a renewed token may cure.
+/// - Whoever is throttled again after a pause pauses twice as long, up to five minutes; after a pause one request goes ahead, and
+///   the others follow once it was let through.
 /// - Errors and spans carry the operation, status and attempt: no address, query, header or value.
 ///
 /// # Errors
-/// `After` where nothing was applied; `Verify` where a [creating](Request::creating) request may have been; else what the
-/// dialect says.
+/// `After` where nothing was applied; `Verify` where a [creating](Request::creating) or [changing](Request::changing) request may
+/// have been; else what the dialect says.
 ///
 /// # Cancellation
 /// A request whose future is dropped may have been applied.
@@ -46,7 +49,18 @@ struct Inner {
     company: RwLock<String>,
     /// The token of the last request and the account it stands for.
     account: Mutex<Option<(SecretString, AccountKey)>>,
-    paused: Mutex<Option<DateTime<Utc>>>,
+    paused: Mutex<Pause>,
+    /// Held by the request that goes ahead after a pause.
+    ahead: Arc<AsyncMutex<()>>,
+}
+
+/// How long nobody sends, and how often in a row waiting did not help.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pause {
+    until: Option<DateTime<Utc>>,
+    strikes: u32,
+    /// The last strike: what left before it belongs to it.
+    struck: Option<DateTime<Utc>>,
 }
 
 impl fmt::Debug for Transport {
@@ -57,6 +71,8 @@ impl fmt::Debug for Transport {
 
 /// Tries of one request against a server that keeps throttling.
 const ATTEMPTS: u32 = 8;
+/// The longest pause that is ours and not the server's.
+const LONGEST: Duration = Duration::from_secs(300);
 
 impl Transport {
     #[allow(clippy::too_many_arguments, reason = "called by the builder only")]
@@ -84,6 +100,7 @@ impl Transport {
             company,
             account,
             paused,
+            ahead: Arc::default(),
         }))
     }
 
@@ -111,15 +128,20 @@ impl Transport {
         let mut renewed = false;
         for attempt in 1.. {
             let account = inner.account(&token);
-            let hold = inner.wait_for_slot(&request, &account, deadline).await?;
+            let (hold, ahead) = inner.wait_for_slot(&request, &account, deadline).await?;
             let span =
                 tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
+            let left = inner.clock.now();
             let answer = inner.exchange(&request, &token).instrument(span).await?;
             drop(hold);
             for signal in inner.dialect.signals(&answer) {
                 inner.budget.report(&account, &request.class, &signal).await;
             }
-            match inner.dialect.verdict(&request, &answer, inner.clock.now()) {
+            let verdict = inner.dialect.verdict(&request, &answer, inner.clock.now());
+            if !matches!(verdict, Verdict::Throttled { .. } | Verdict::Blocked { .. } | Verdict::Spent { .. }) {
+                inner.let_through(left);
+            }
+            match verdict {
                 Verdict::Done => return Ok(answer),
                 Verdict::Failed(error) => return Err(error),
                 Verdict::Unauthorized(error) if renewed => return Err(error),
@@ -129,17 +151,23 @@ impl Transport {
                 }
                 Verdict::Throttled { pause, error } => {
                     tracing::debug!(operation = request.operation, attempt, seconds = pause.as_secs_f64(), "throttled");
-                    let until = inner.pause(pause);
+                    let (pause, until) = inner.throttled(pause, left);
                     inner.budget.report(&account, &request.class, &LimitSignal::Pause(pause)).await;
                     if attempt >= ATTEMPTS || until > deadline {
                         return Err(error.with_until(until));
                     }
+                }
+                Verdict::Blocked { pause, error } => {
+                    let until = inner.pause(pause);
+                    inner.budget.report(&account, &request.class, &LimitSignal::Pause(pause)).await;
+                    return Err(error.with_until(until));
                 }
                 Verdict::Spent { until, error } => {
                     inner.budget.report(&account, &request.class, &LimitSignal::Exhausted(until)).await;
                     return Err(inner.until_refilled(&request, &account, error, until).await);
                 }
             }
+            drop(ahead);
         }
         unreachable!("the loop ends by returning")
     }
@@ -158,33 +186,74 @@ impl Inner {
     }
 
     /// Waits until the budget and every pause let the request leave, and gives up where that is after its deadline. The slot is
-    /// for now: time is held until the request is answered.
-    async fn wait_for_slot(&self, request: &Request, account: &AccountKey, deadline: DateTime<Utc>) -> Result<Hold> {
+    /// for now: time is held until the request is answered. Who goes ahead after a pause holds the others back until then.
+    async fn wait_for_slot(
+        &self,
+        request: &Request,
+        account: &AccountKey,
+        deadline: DateTime<Utc>,
+    ) -> Result<(Hold, Option<OwnedMutexGuard<()>>)> {
+        let mut ahead = None;
         loop {
+            let before = self.pauses().until;
+            if let Some(until) = before.filter(|until| *until > deadline) {
+                return Err(failure::too_late(request).with_until(until));
+            }
+            if self.pauses().strikes == 0 {
+                ahead = None;
+            } else if ahead.is_none() {
+                ahead = Some(self.ahead.clone().lock_owned().await);
+                continue;
+            }
             let Ok(patience) = (deadline - self.clock.now()).to_std() else { return Err(failure::too_late(request)) };
-            let before = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
             let wait = self.budget.reserve(account, &request.class, request.cost, patience).await?;
             if !wait.is_zero() {
                 self.clock.sleep_until(self.clock.now() + delta(wait)).await;
             }
             let hold = self.clock.hold();
             let now = self.clock.now();
-            let pause = *self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+            let pause = self.pauses().until;
             let paused = pause != before || pause.is_some_and(|until| until > now);
             // Somebody was throttled while this request waited: its place is void, it asks for another.
             if !paused {
-                return if now > deadline { Err(failure::too_late(request)) } else { Ok(hold) };
+                return if now > deadline { Err(failure::too_late(request)) } else { Ok((hold, ahead)) };
             }
         }
+    }
+
+    fn pauses(&self) -> MutexGuard<'_, Pause> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everybody who shares this transport pauses, for the longest pause anybody was told.
     fn pause(&self, pause: Duration) -> DateTime<Utc> {
         let until = self.clock.now().checked_add_signed(delta(pause)).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = paused.map_or(until, |before| before.max(until));
-        *paused = Some(until);
+        let mut paused = self.pauses();
+        let until = paused.until.map_or(until, |before| before.max(until));
+        paused.until = Some(until);
         until
+    }
+
+    /// A pause for a throttled request that left at `left`: twice as long each time that the last pause did not help.
+    fn throttled(&self, told: Duration, left: DateTime<Utc>) -> (Duration, DateTime<Utc>) {
+        let mut paused = self.pauses();
+        if paused.struck.is_none_or(|struck| left > struck) {
+            paused.strikes = paused.strikes.saturating_add(1);
+            paused.struck = Some(self.clock.now());
+        }
+        let longer = told.saturating_mul(1 << (paused.strikes - 1).min(16)).min(LONGEST);
+        drop(paused);
+        let pause = told.max(longer);
+        (pause, self.pause(pause))
+    }
+
+    /// A request that left after the last pause was not throttled: waiting helped.
+    fn let_through(&self, left: DateTime<Utc>) {
+        let mut paused = self.pauses();
+        if paused.struck.is_some_and(|struck| left > struck) {
+            paused.strikes = 0;
+            paused.struck = None;
+        }
     }
 
     /// The same error, with the moment at which the budget expects tokens again.

@@ -49,7 +49,8 @@ pub(crate) fn content_of(entry: &AuditEntry) -> String {
 
 /// Checks lines of an audit log, from the one after `after`, and gives the new head: check the next page from there.
 ///
-/// Lines cut off at the end leave a shorter chain that holds; compare its head with the one a report quotes.
+/// Lines cut off at the end leave a shorter chain that holds. A ledger that keeps its head refuses to open without them; who has
+/// the lines alone compares the head with the one that a report quotes.
 ///
 /// ```
 /// use crmkit_core::{AuditLine, ChainHead, verify_chain};

@@ -1,19 +1,35 @@
-//! Which facts name a source record, and go with it.
+//! Which facts name a source record, and what goes with it.
 
 use serde_json::Value as Json;
 
 use crate::{Fact, RecordRef};
 
-/// Whether a fact names one of these records.
-///
-/// It does when its key holds the record's `object/id`, at its ends or between characters other than letters, digits, `_`,
-/// `-` and `.`; and for kinds that begin with `match/` also when its value holds, at any depth, that text or an object
-/// with this `object` and `id`.
-pub(crate) fn names_one(fact: &Fact, records: &[RecordRef]) -> bool {
-    records.iter().any(|record| {
-        let name = record.to_string();
-        holds_name(&fact.key, &name) || (fact.kind.starts_with("match/") && holds_record(&fact.value, record, &name))
-    })
+/// What is left of a fact when records are erased.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Left {
+    /// It names none of them.
+    Whole,
+    /// It stays without the list items that named one.
+    Changed(Fact),
+    /// It is about one of them.
+    Nothing,
+}
+
+/// Takes records out of a fact, as [`Erase::Records`](crate::Erase::Records) says.
+pub(crate) fn without(fact: &Fact, records: &[RecordRef]) -> Left {
+    let names: Vec<String> = records.iter().map(ToString::to_string).collect();
+    if names.iter().any(|name| holds_name(&fact.key, name)) {
+        return Left::Nothing;
+    }
+    let mut value = fact.value.clone();
+    if take_out(&mut value, records, &names) {
+        return Left::Nothing;
+    }
+    match value {
+        value if value == fact.value => Left::Whole,
+        Json::Array(items) if items.is_empty() => Left::Nothing,
+        value => Left::Changed(Fact { value, ..fact.clone() }),
+    }
 }
 
 fn holds_name(key: &str, name: &str) -> bool {
@@ -22,14 +38,21 @@ fn holds_name(key: &str, name: &str) -> bool {
         .any(|(at, _)| ends(key[..at].chars().next_back()) && ends(key[at + name.len()..].chars().next()))
 }
 
-fn holds_record(value: &Json, record: &RecordRef, name: &str) -> bool {
+/// Takes items that name a record out of the lists within, and says whether what is left outside of them names one.
+fn take_out(value: &mut Json, records: &[RecordRef], names: &[String]) -> bool {
     match value {
-        Json::String(text) => text == name,
-        Json::Array(items) => items.iter().any(|item| holds_record(item, record, name)),
+        Json::String(text) => names.contains(text),
+        Json::Array(items) => {
+            items.retain_mut(|item| !take_out(item, records, names));
+            false
+        }
         Json::Object(map) => {
-            let is = |field: &str, text: &str| map.get(field).and_then(Json::as_str) == Some(text);
-            is("object", record.object.as_str()) && is("id", record.id.as_str())
-                || map.values().any(|item| holds_record(item, record, name))
+            let text = |field: &str| map.get(field).and_then(Json::as_str);
+            let is = |record: &RecordRef| {
+                text("object") == Some(record.object.as_str()) && text("id") == Some(record.id.as_str())
+            };
+            let named = records.iter().any(is);
+            map.values_mut().fold(named, |named, item| take_out(item, records, names) || named)
         }
         _ => false,
     }
@@ -37,25 +60,34 @@ fn holds_record(value: &Json, record: &RecordRef, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn a_fact_names_a_record_by_key_or_in_a_match_index() {
+    fn a_fact_names_a_record_by_key_or_in_its_value() {
         let records = [RecordRef::new("contacts", "7")];
-        let fact = |kind: &str, key: &str, value: Json| Fact { kind: kind.into(), key: key.into(), value };
-        let named = [
-            fact("decision", "contacts/7", Json::Null),
-            fact("decision", "people:contacts/7:owner", Json::Null),
-            fact("match/contacts/email", "a@b.c", Json::from("contacts/7")),
-            fact("match/contacts/email", "a@b.c", serde_json::json!([{"object": "contacts", "id": "7"}])),
-        ];
-        let others = [
-            fact("decision", "contacts/71", Json::Null),
-            fact("decision", "old_contacts/7", Json::Null),
-            fact("plan", "plan", Json::from("contacts/7")),
-            fact("match/contacts/email", "a@b.c", serde_json::json!({"object": "contacts", "id": "8"})),
-        ];
-        assert!(named.iter().all(|fact| names_one(fact, &records)));
-        assert!(!others.iter().any(|fact| names_one(fact, &records)));
+        let left =
+            |kind: &str, key: &str, value: Json| without(&Fact { kind: kind.into(), key: key.into(), value }, &records);
+        assert_eq!(left("decision", "contacts/7", Json::Null), Left::Nothing);
+        assert_eq!(left("decision", "people:contacts/7:owner", Json::Null), Left::Nothing);
+        assert_eq!(left("match/contacts/email", "a@b.c", json!("contacts/7")), Left::Nothing);
+        assert_eq!(left("match/contacts/email", "a@b.c", json!(["contacts/7"])), Left::Nothing);
+        assert_eq!(left("note", "1", json!({"about": {"object": "contacts", "id": "7"}})), Left::Nothing);
+        assert_eq!(left("decision", "contacts/71", Json::Null), Left::Whole);
+        assert_eq!(left("decision", "old_contacts/7", Json::Null), Left::Whole);
+        assert_eq!(left("plan", "plan", json!({"merge": {"7": "8"}, "when": "contacts/7!"})), Left::Whole);
+        assert_eq!(left("match/contacts/email", "a@b.c", json!({"object": "contacts", "id": "8"})), Left::Whole);
+    }
+
+    #[test]
+    fn lists_lose_the_innermost_item_that_names_a_record() {
+        let records = [RecordRef::new("contacts", "7"), RecordRef::new("contacts", "9")];
+        let before = json!({
+            "records": [{"source": {"object": "contacts", "id": "7"}}, {"source": "other", "links": ["contacts/9", "x"]}],
+        });
+        let after = json!({"records": [{"source": "other", "links": ["x"]}]});
+        let fact = |value| Fact { kind: "document".into(), key: "sample".into(), value };
+        assert_eq!(without(&fact(before), &records), Left::Changed(fact(after)));
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    ops::Bound::{Excluded, Included, Unbounded},
+    ops::Bound::{self, Excluded, Included, Unbounded},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -13,13 +13,15 @@ use chrono::{DateTime, Utc};
 
 use super::{
     audit::{ChainHead, content_of},
-    cursor::{after_count, after_number, after_row, after_unit, count_key, fetch, page_of},
-    erase::names_one,
-    transition::{Kept, busy, check, check_binding, check_migration, fenced, lease_end, merge_prior, unbound},
+    cursor::{CountKey, after_count, after_number, after_row, after_unit, count_key, fetch, page_of},
+    erase::{Left, without},
+    transition::{
+        Kept, busy, check, check_binding, check_migration, claimed, claims, fenced, lease_end, merge_prior, unbound,
+    },
 };
 use crate::{
     AuditLine, Binding, Change, Clock, Count, Cursor, Entry, Erase, Fact, IdLedger, Lease, LedgerKey, MappingId,
-    MigrationId, Page, Part, PriorValues, Result, Row, Select, UnitKey, UnitState, UnitStatus,
+    MigrationId, Page, Part, PriorValues, RecordRef, Result, Row, Select, UnitKey, UnitState, UnitStatus,
 };
 
 /// A ledger in memory. Clones share it, so it outlives whatever a test drops.
@@ -57,6 +59,12 @@ struct Store {
     rows: BTreeMap<LedgerKey, Kept>,
     /// Rows with an open intent, by unit.
     intents: BTreeSet<(UnitKey, LedgerKey)>,
+    /// Rows by the destination record that stands for them.
+    destinations: BTreeSet<(RecordRef, LedgerKey)>,
+    /// Rows by the destination records that they link to.
+    links: BTreeSet<(RecordRef, LedgerKey)>,
+    /// How many rows stand where, by pass.
+    counts: BTreeMap<(CountKey, u32), u64>,
     prior: BTreeMap<(LedgerKey, u32), PriorValues>,
     facts: BTreeMap<(String, String), Fact>,
     audit: Vec<AuditLine>,
@@ -174,20 +182,32 @@ impl Store {
             };
             changed.insert(key.clone(), new);
         }
-        Ok(changed)
+        match changed.iter().find(|(key, new)| self.is_claimed(key, new.as_ref(), &changed)) {
+            Some((key, _)) => Err(claimed(key)),
+            None => Ok(changed),
+        }
+    }
+
+    /// Whether a row takes a destination record that another source record has after these changes.
+    fn is_claimed(&self, key: &LedgerKey, new: Option<&Kept>, changed: &BTreeMap<LedgerKey, Option<Kept>>) -> bool {
+        let Some(to) = new.and_then(claim_of) else { return false };
+        if self.rows.get(key).and_then(claim_of) == Some(to) {
+            return false;
+        }
+        let rival = |other: &Kept| {
+            let other_key = &other.row.key;
+            let same = (&other_key.mapping, &other_key.object, &other_key.id) == (&key.mapping, &key.object, &key.id);
+            !same && claim_of(other) == Some(to)
+        };
+        let first = (to.clone(), first_of(&key.migration, &"".into()));
+        let known = self.destinations.range(first..).take_while(|(of, _)| of == to);
+        known.filter(|(_, key)| !changed.contains_key(key)).any(|(_, key)| rival(&self.rows[key]))
+            || changed.values().flatten().any(rival)
     }
 
     fn apply(&mut self, rows: BTreeMap<LedgerKey, Option<Kept>>, changes: &[Change]) {
         for (key, kept) in rows {
-            if let Some(old) = self.rows.remove(&key) {
-                self.intents.remove(&(old.row.unit, key.clone()));
-            }
-            if let Some(kept) = kept {
-                if kept.row.intent.is_some() {
-                    self.intents.insert((kept.row.unit.clone(), key.clone()));
-                }
-                self.rows.insert(key, kept);
-            }
+            self.put(key, kept);
         }
         for change in changes {
             match change {
@@ -215,18 +235,42 @@ impl Store {
         }
     }
 
+    /// Keeps or forgets a row, and what it is found by.
+    fn put(&mut self, key: LedgerKey, kept: Option<Kept>) {
+        if let Some(Kept { row: old, .. }) = self.rows.remove(&key) {
+            let at = count_of(&old);
+            match self.counts.get_mut(&at) {
+                Some(rows) if *rows > 1 => *rows -= 1,
+                _ => drop(self.counts.remove(&at)),
+            }
+            self.intents.remove(&(old.unit, key.clone()));
+            if let Some(to) = old.destination {
+                self.destinations.remove(&(to, key.clone()));
+            }
+            for to in old.links {
+                self.links.remove(&(to, key.clone()));
+            }
+        }
+        let Some(kept) = kept else { return };
+        let row = &kept.row;
+        *self.counts.entry(count_of(row)).or_insert(0) += 1;
+        if row.intent.is_some() {
+            self.intents.insert((row.unit.clone(), key.clone()));
+        }
+        self.destinations.extend(row.destination.iter().map(|to| (to.clone(), key.clone())));
+        self.links.extend(row.links.iter().map(|to| (to.clone(), key.clone())));
+        self.rows.insert(key, kept);
+    }
+
     fn select(&self, select: &Select, after: Option<&Cursor>, most: usize) -> Result<Vec<Entry>> {
         let migration = self.migration()?;
         Ok(match select {
             Select::OpenIntents(unit) => {
                 check_migration(&unit.migration, migration)?;
                 let after = after_row(after, migration)?;
-                let open =
-                    self.intents.iter().filter(|(of, key)| of == unit && after.as_ref().is_none_or(|it| key > it));
-                open.take(most)
-                    .filter_map(|(_, key)| self.rows.get(key))
-                    .map(|kept| Entry::Row(kept.row.clone()))
-                    .collect()
+                let open = self.intents.range((from(unit, after.as_ref(), migration), Unbounded));
+                let open = open.take_while(|(of, _)| of == unit);
+                self.entries(open.map(|(_, key)| key).take(most))
             }
             Select::Rows { mapping, pass, states } => {
                 let after = after_row(after, migration)?;
@@ -238,12 +282,8 @@ impl Store {
                 let wanted = all.take_while(|row| row.key.mapping == *mapping).filter(fits);
                 wanted.take(most).cloned().map(Entry::Row).collect()
             }
-            Select::ByDestination(records) => {
-                self.rows_that(after, most, |row| row.destination.as_ref().is_some_and(|to| records.contains(to)))?
-            }
-            Select::LinkingTo(records) => {
-                self.rows_that(after, most, |row| row.links.iter().any(|to| records.contains(to)))?
-            }
+            Select::ByDestination(records) => self.rows_at(&self.destinations, records, after, most)?,
+            Select::LinkingTo(records) => self.rows_at(&self.links, records, after, most)?,
             Select::OpenUnits(pass) => {
                 self.units_that(after, most, |unit| unit.key.pass == *pass && unit.status != UnitStatus::Done)?
             }
@@ -275,11 +315,26 @@ impl Store {
         })
     }
 
-    fn rows_that(&self, after: Option<&Cursor>, most: usize, fits: impl Fn(&Row) -> bool) -> Result<Vec<Entry>> {
-        let after = after_row(after, self.migration()?)?;
-        let from = after.as_ref().map_or(Unbounded, Excluded);
-        let rows = self.rows.range::<LedgerKey, _>((from, Unbounded)).map(|(_, kept)| &kept.row);
-        Ok(rows.filter(|row| fits(row)).take(most).cloned().map(Entry::Row).collect())
+    /// Rows that an index keeps under these records.
+    fn rows_at(
+        &self,
+        index: &BTreeSet<(RecordRef, LedgerKey)>,
+        records: &[RecordRef],
+        after: Option<&Cursor>,
+        most: usize,
+    ) -> Result<Vec<Entry>> {
+        let migration = self.migration()?;
+        let after = after_row(after, migration)?;
+        let mut keys = BTreeSet::new();
+        for record in records {
+            let rows = index.range((from(record, after.as_ref(), migration), Unbounded));
+            keys.extend(rows.take_while(|(to, _)| to == record).map(|(_, key)| key).take(most));
+        }
+        Ok(self.entries(keys.into_iter().take(most)))
+    }
+
+    fn entries<'a>(&self, keys: impl Iterator<Item = &'a LedgerKey>) -> Vec<Entry> {
+        keys.filter_map(|key| self.rows.get(key)).map(|kept| Entry::Row(kept.row.clone())).collect()
     }
 
     fn units_that(&self, after: Option<&Cursor>, most: usize, fits: impl Fn(&UnitState) -> bool) -> Result<Vec<Entry>> {
@@ -300,10 +355,9 @@ impl Store {
 
     fn counts(&self, pass: Option<u32>) -> Vec<Count> {
         let mut counts = BTreeMap::new();
-        for row in self.rows.values().map(|kept| &kept.row) {
-            if pass.is_none_or(|pass| row.unit.pass == pass) {
-                let key = (row.key.mapping.clone(), row.key.part.clone(), row.state, row.uncertain);
-                *counts.entry(key).or_insert(0) += 1;
+        for ((key, of), rows) in &self.counts {
+            if pass.is_none_or(|pass| *of == pass) {
+                *counts.entry(key.clone()).or_insert(0) += rows;
             }
         }
         let count = |((mapping, part, state, uncertain), rows)| Count { mapping, part, state, uncertain, rows };
@@ -317,10 +371,17 @@ impl Store {
             Erase::Records(records) => {
                 let named =
                     |key: &LedgerKey| records.iter().any(|record| record.object == key.object && record.id == key.id);
-                self.rows.retain(|key, _| !named(key));
-                self.intents.retain(|(_, key)| !named(key));
+                let keys: Vec<LedgerKey> = self.rows.keys().filter(|key| named(key)).cloned().collect();
+                keys.into_iter().for_each(|key| self.put(key, None));
                 self.prior.retain(|(key, _), _| !named(key));
-                self.facts.retain(|_, fact| !names_one(fact, records));
+                self.facts.retain(|_, fact| match without(fact, records) {
+                    Left::Whole => true,
+                    Left::Nothing => false,
+                    Left::Changed(changed) => {
+                        *fact = changed;
+                        true
+                    }
+                });
                 for kept in self.rows.values_mut() {
                     for row in std::iter::once(&mut kept.row).chain(kept.settled.as_deref_mut()) {
                         row.waits_for.take_if(|record| records.contains(record));
@@ -330,6 +391,25 @@ impl Store {
         }
         (before - self.rows.len() - self.prior.len() - self.facts.len()) as u64
     }
+}
+
+/// Where a row is counted.
+fn count_of(row: &Row) -> (CountKey, u32) {
+    ((row.key.mapping.clone(), row.key.part.clone(), row.state, row.uncertain), row.unit.pass)
+}
+
+/// Where a page of what an index keeps under `at` begins.
+fn from<K: Clone>(at: &K, after: Option<&LedgerKey>, migration: &MigrationId) -> Bound<(K, LedgerKey)> {
+    match after {
+        Some(after) => Excluded((at.clone(), after.clone())),
+        None => Included((at.clone(), first_of(migration, &"".into()))),
+    }
+}
+
+/// The destination record that a row has for its source record alone.
+fn claim_of(kept: &Kept) -> Option<&RecordRef> {
+    let row = &kept.row;
+    row.destination.as_ref().filter(|_| claims(row.state, &row.key.part, row.intent.is_some()))
 }
 
 /// Before every row of the mapping.

@@ -377,8 +377,10 @@ pub enum Erase {
     /// and no longer say for what.
     ///
     /// A fact names a record when its key holds the record's `object/id` between characters other than letters, digits, `_`, `-`
-    /// and `.`; a fact of a kind that begins with `match/` also when its value holds, at any depth, that text or an
-    /// object with this `object` and `id`.
+    /// and `.`, or when its value is, or has anywhere outside of lists, that text or an object with this `object` and
+    /// `id`, or is a list of nothing else. From facts that stay, the innermost list item that names one of them is taken out:
+    /// a document loses a line.
+    /// What an approval was given for may have changed by that; approve it again.
     Records(Vec<RecordRef>),
     /// All prior values: the rollback window is over.
     PriorValues,
@@ -388,11 +390,17 @@ pub enum Erase {
 ///
 /// # Contract
 /// - `open` binds a new ledger and checks an old one: another tenant, source or destination account is a `State` error that
-///   names both. A file of something else, or a newer format, is a `Storage` error that says so.
+///   names both.
+/// - A file of something else, a newer format, or a damaged one, is a `Storage` error that says so, before anything is
+///   changed. An older format is brought up to date, whole or not at all. An audit log whose last lines are missing is
+///   a `Storage` error.
 /// - `commit` applies all changes or none, in order, and returns after they are durable. It is `Fenced` if a newer lease of
 ///   the unit was given out; nothing is applied then.
 /// - Changes to rows do not depend on changes of other kinds in the same commit.
-/// - Settling a row twice with the same outcome changes nothing. Intents survive a crash.
+/// - A destination record stands for one source record: a row that takes one which another source record has is a `Conflict`, and
+///   `After`, because looking again shows it. Rows that only link to a record share it, and so do the parts of one source record.
+/// - Settling a row twice with the same outcome changes nothing. Intents survive a crash. What is kept comes
+///   back unchanged.
 /// - Two handles on one ledger agree; a reader does not wait for a writer and never sees half a commit.
 /// - A key of another migration, or any call before the first `open`, is a `State` error.
 ///

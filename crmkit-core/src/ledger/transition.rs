@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Binding, Change, Error, ErrorKind, LedgerKey, MigrationId, PriorValues, RecordRef, Result, Retry, Row, RowState,
-    UnitKey,
+    Binding, Change, Error, ErrorKind, LedgerKey, MigrationId, Part, PriorValues, RecordRef, Result, Retry, Row,
+    RowState, UnitKey,
 };
 
 /// A row, and how it was last settled while an intent is open.
@@ -79,6 +79,26 @@ pub(crate) fn takes_another(last: Option<(RowState, Option<&RecordRef>)>, new: O
 pub(crate) fn another_destination(key: &LedgerKey) -> Error {
     let message = "a row is settled with another destination record already";
     Error::new(ErrorKind::Conflict, "ledger.commit", message, Retry::Never)
+        .with_context("mapping", &key.mapping)
+        .with_context("object", &key.object)
+}
+
+/// Whether a row has its destination record for itself: no other source record may have it as well. Links that are fields stand
+/// beside their record's own row, and what is only linked to may be linked to by many. A write that is under way counts whatever
+/// the row was before.
+pub(crate) fn claims(state: RowState, part: &Part, open: bool) -> bool {
+    match state {
+        _ if open && *part == Part::main() => true,
+        RowState::Created => true,
+        RowState::Intended | RowState::Updated | RowState::Unchanged | RowState::Held => *part == Part::main(),
+        RowState::Linked | RowState::Merged | RowState::Excluded | RowState::RolledBack => false,
+    }
+}
+
+/// Another source record has the destination record already. Nothing was applied: whoever looks again sees it.
+pub(crate) fn claimed(key: &LedgerKey) -> Error {
+    let message = "the destination record stands for another source record already";
+    Error::new(ErrorKind::Conflict, "ledger.commit", message, Retry::After(Duration::ZERO))
         .with_context("mapping", &key.mapping)
         .with_context("object", &key.object)
 }

@@ -7,7 +7,7 @@ use crate::{
     Count, MappingId, Part, Plan, RecordRef, Result, Row, RowState, Select, Uncertain, UnitState, migration::Migration,
 };
 
-/// What became of the records of one mapping. `source = written + held + excluded + merged`,
+/// What became of the records of one mapping. `source + gone = written + held + excluded + merged`,
 /// `written = created + updated + unchanged + linked`, `rows = quarantined + unmapped + source`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectCount {
@@ -37,12 +37,15 @@ pub struct ObjectCount {
     pub excluded: u64,
     /// Another record stands for them.
     pub merged: u64,
+    /// Written earlier, and no longer at the source: only where records of all passes are counted.
+    #[serde(default)]
+    pub gone: u64,
 }
 
 impl ObjectCount {
     /// Whether the balances hold.
     pub fn balances(&self) -> bool {
-        self.source == self.written + self.held + self.excluded + self.merged
+        self.source + self.gone == self.written + self.held + self.excluded + self.merged
             && self.written == self.created + self.updated + self.unchanged + self.linked
             && self.rows == self.quarantined + self.unmapped + self.source
     }
@@ -112,6 +115,7 @@ pub(super) fn object_counts(plan: &Plan, units: &[UnitState], counts: &[Count]) 
                 held: rows(RowState::Held),
                 excluded: rows(RowState::Excluded),
                 merged: rows(RowState::Merged),
+                gone: 0,
             }
         })
         .collect()

@@ -1,6 +1,6 @@
 //! The migration: one method per step, each giving a document.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use futures::{Stream, lock::Mutex};
 use secrecy::SecretString;
@@ -8,12 +8,13 @@ use secrecy::SecretString;
 use crate::{
     Binding, Clock, DestinationWriter, Error, IdLedger, MigrationId, Plan, Problem, Result, SourceConnector,
     Transforms,
-    engine::{Core, EngineSettings, Event, EventBus},
+    engine::{Core, EngineSettings, Event, EventBus, Spool},
 };
 
 mod approval;
 mod audit;
 mod counts;
+mod delta;
 mod links;
 mod passes;
 mod prepare;
@@ -30,6 +31,7 @@ pub use approval::Approval;
 pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
 pub use audit::{Audit, AuditOptions, Duplicates, ObjectAudit, SourceStage, audit};
 pub use counts::{HeldReason, ObjectCount, UncertainCount};
+pub use delta::DeltaReport;
 pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
 pub use propose::propose;
@@ -63,6 +65,7 @@ pub struct MigrationBuilder {
     clock: Option<Arc<dyn Clock>>,
     transforms: Transforms,
     settings: EngineSettings,
+    spool: Option<Spool>,
 }
 
 impl MigrationBuilder {
@@ -121,6 +124,14 @@ impl MigrationBuilder {
         self
     }
 
+    /// A folder for pages that the source cannot read twice the same (compressed files, export links that expire): each is kept
+    /// there, compressed, readable by its owner alone, before any of its records is written. All workers of a migration need the
+    /// same folder. Needed only where an object's schema does not say `repeatable`; nothing else keeps a record's content.
+    pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spool = Some(Spool::new(folder));
+        self
+    }
+
     /// How the engine works.
     pub fn settings(mut self, change: impl FnOnce(&mut EngineSettings)) -> Self {
         change(&mut self.settings);
@@ -157,6 +168,7 @@ impl MigrationBuilder {
             destination: self.destination.ok_or_else(|| missing("destination"))?,
             ledger: self.ledger.ok_or_else(|| missing("ledger"))?,
             clock,
+            spool: self.spool,
             transforms: self.transforms,
             settings: self.settings,
             events: EventBus::default(),
@@ -181,6 +193,7 @@ impl Migration {
             clock: None,
             transforms: Transforms::standard(),
             settings: EngineSettings::default(),
+            spool: None,
         }
     }
 

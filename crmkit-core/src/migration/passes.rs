@@ -38,11 +38,26 @@ impl Migration {
 
     /// The unfinished pass of a kind, or a new one.
     pub(super) async fn start(&self, kind: PassKind, phases: Vec<Phase>, gate: Option<String>) -> Result<u32> {
+        self.start_unless(kind, phases, gate, |passes| unfinished(passes, kind)).await
+    }
+
+    /// The last pass of a kind, finished or not, or a new one where a rollback of everything followed it.
+    pub(super) async fn start_once(&self, kind: PassKind, phases: Vec<Phase>, gate: Option<String>) -> Result<u32> {
+        self.start_unless(kind, phases, gate, |passes| standing(passes, kind)).await
+    }
+
+    /// The pass that is there, or a new one. Decided under the lease: another process may be at the same step.
+    async fn start_unless(
+        &self,
+        kind: PassKind,
+        phases: Vec<Phase>,
+        gate: Option<String>,
+        there: impl Fn(&[PassRecord]) -> Option<u32>,
+    ) -> Result<u32> {
         let core = &*self.core;
         let mut lease = LeaseGuard::control(core).await?;
         let passes = self.passes().await?;
-        if let Some(open) = passes.iter().find(|pass| pass.kind == kind && pass.finished.is_none()) {
-            let number = open.number;
+        if let Some(number) = there(&passes) {
             lease.release().await;
             return Ok(number);
         }
@@ -79,9 +94,10 @@ impl Migration {
     /// The phases of a writing pass: what matching needs to know first, then the planner's.
     pub(super) async fn write_phases(&self, plan: &Plan) -> Result<Vec<Phase>> {
         let source = self.core.source.describe().await?;
-        for mapping in &plan.mappings {
+        for mapping in plan.mappings.iter().filter(|_| self.core.spool.is_none()) {
             if source.schema.object(&mapping.from).is_some_and(|object| !object.repeatable) {
-                let message = "the source's pages cannot be read twice the same, which a crash-proof run needs";
+                let message =
+                    "the source's pages cannot be read twice the same: give the migration's builder a spool folder";
                 return Err(Error::input("pass.start", message).with_context("object", &mapping.from));
             }
         }
@@ -128,4 +144,16 @@ impl Migration {
             })
             .collect())
     }
+}
+
+fn unfinished(passes: &[PassRecord], kind: PassKind) -> Option<u32> {
+    passes.iter().find(|pass| pass.kind == kind && pass.finished.is_none()).map(|pass| pass.number)
+}
+
+/// The last pass of a kind, unless everything was taken back since.
+pub(super) fn standing(passes: &[PassRecord], kind: PassKind) -> Option<u32> {
+    let everything = |pass: &&PassRecord| matches!(pass.kind, PassKind::Rollback { of: None, .. });
+    let taken_back = passes.iter().filter(everything).map(|pass| pass.number).max();
+    let last = passes.iter().rfind(|pass| pass.kind == kind).map(|pass| pass.number);
+    last.filter(|last| taken_back.is_none_or(|taken_back| taken_back <= *last))
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Result, Select,
-    engine::{Mismatch, PassKind, Phase, Task, pass_key},
+    engine::{Gone, Mismatch, PassKind, Phase, Task, pass_key},
     migration::{
         HeldReason, Migration, ObjectCount, Observed, UncertainCount,
         counts::{object_counts, uncertain_counts},
@@ -75,7 +75,11 @@ impl Migration {
         let record = self.pass(pass).await?;
         let units = self.facts().units(&Select::Units(pass)).await?;
         let counts = self.facts().counts(None).await?;
-        let objects: Vec<VerifiedCount> = object_counts(&plan, &units, &counts)
+        let mut objects = object_counts(&plan, &units, &counts);
+        for object in &mut objects {
+            object.gone = self.facts().all::<Gone>(&format!("gone/{}", object.mapping)).await?.len() as u64;
+        }
+        let objects: Vec<VerifiedCount> = objects
             .into_iter()
             .map(|count| {
                 let sum = |name: &str| -> u64 {
@@ -104,7 +108,9 @@ impl Migration {
         let clean = record.finished.is_some()
             && held.is_empty()
             && mismatches.is_empty()
-            && objects.iter().all(|object| object.count.balances() && object.verified == object.count.written);
+            && objects
+                .iter()
+                .all(|object| object.count.balances() && object.verified + object.count.gone == object.count.written);
         Ok(Reconciliation {
             format: "crmkit.reconciliation".to_owned(),
             version: 1,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Digest, Error, PreparedItem, RecordRef, Result, RowState, Select,
+    Change, Digest, Error, IntendedOperation, PreparedItem, RecordRef, Result, Row, RowState, Select,
     engine::{Action, Kept, PassKind, Phase, Task, keep, kept_kind, pass_key},
     migration::{Approval, Migration, Observed, PLAN_GATE, SAMPLE_GATE, UncertainCount, rollback_gate},
 };
@@ -54,6 +54,9 @@ pub struct RollbackReport {
 
 impl Migration {
     /// Finds what a rollback of everything would do. Reads only.
+    ///
+    /// # Errors
+    /// `State` while creates are under way or their answers were lost: what is not known to be there cannot be taken back.
     pub async fn preview_rollback(&self) -> Result<RollbackPreview> {
         self.preview(None).await
     }
@@ -88,6 +91,11 @@ impl Migration {
 
     pub(super) async fn preview(&self, of: Option<u32>) -> Result<RollbackPreview> {
         self.open().await?;
+        let open = self.open_creates().await?;
+        if open > 0 {
+            let message = "writes are under way, and nobody knows yet whether they arrived: run again, then roll back";
+            return Err(Error::state("rollback.preview", message).with_context("open", open));
+        }
         let plan = self.frozen_plan().await?;
         let phases: Vec<Phase> = self
             .undo_phases(&plan, false)
@@ -122,8 +130,9 @@ impl Migration {
 
     pub(super) async fn undo(&self, of: Option<u32>, preview: u32, gate: String) -> Result<RollbackReport> {
         let plan = self.frozen_plan().await?;
-        let phases = self.undo_phases(&plan, of.is_none()).await?;
-        let pass = self.start(PassKind::Rollback { of, preview }, phases, Some(gate)).await?;
+        let kind = PassKind::Rollback { of, preview };
+        // One preview is carried out once: whoever asks again gets the report again.
+        let pass = self.start_once(kind, self.undo_phases(&plan, of.is_none()).await?, Some(gate)).await?;
         let action = self.drive(pass).await?;
         let counts = self.facts().counts(of.map(|_| pass)).await?;
         let taken_back = crate::sum_by_mapping(&counts, |count| count.state == RowState::RolledBack);
@@ -131,11 +140,14 @@ impl Migration {
         let kept = self.kept(preview).await?;
         let names = |items: Vec<(String, PreparedItem)>| items.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
         let record = self.pass(pass).await?;
-        if of.is_none() && action == Action::Finished {
+        // Once: approvals that are given afterwards are for the next run.
+        let forgotten: Option<bool> = self.facts().get("forgotten", &pass_key(preview)).await?;
+        if of.is_none() && action == Action::Finished && forgotten.is_none() {
             let forget = |gate: &str| Change::Forget { kind: "approval".to_owned(), key: gate.to_owned() };
             let sample = Change::Forget { kind: "document".to_owned(), key: "sample".to_owned() };
             let snapshot = Change::Forget { kind: "document".to_owned(), key: "snapshot".to_owned() };
-            let mut forgotten = vec![forget(PLAN_GATE), forget(SAMPLE_GATE), sample, snapshot];
+            let done = keep("forgotten", pass_key(preview), &true);
+            let mut forgotten = vec![forget(PLAN_GATE), forget(SAMPLE_GATE), sample, snapshot, done];
             let chosen = self.facts().all::<RecordRef>("sample").await?;
             forgotten.extend(chosen.into_iter().map(|(key, _)| Change::Forget { kind: "sample".to_owned(), key }));
             self.commit(forgotten).await?;
@@ -158,6 +170,21 @@ impl Migration {
             uncertain: UncertainCount::default(),
             observed: self.observed(Some(&record)).await?,
         })
+    }
+
+    /// Creates of unfinished passes that are under way, or whose answer was lost.
+    async fn open_creates(&self) -> Result<usize> {
+        let mut open = 0;
+        for pass in self.passes().await?.iter().filter(|pass| pass.finished.is_none() && pass.kind.writes()) {
+            for unit in self.facts().units(&Select::OpenUnits(pass.number)).await? {
+                let rows = self.facts().rows(&Select::OpenIntents(unit.key)).await?;
+                let create = |row: &&Row| {
+                    row.intent.as_ref().is_some_and(|intent| intent.operation == IntendedOperation::Create)
+                };
+                open += rows.iter().filter(create).count();
+            }
+        }
+        Ok(open)
     }
 
     async fn kept(&self, preview: u32) -> Result<Vec<Kept>> {

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Digest, Entry, Error, Reject, Result, Select,
-    engine::{Action, PassKind, PassRecord, pass_key},
+    engine::{Action, PassKind, PassRecord, load_state, next_action, pass_key},
     migration::{
         Approval, HeldReason, Migration, ObjectCount, SAMPLE_GATE, UncertainCount,
         counts::{object_counts, uncertain_counts},
+        passes::standing,
     },
 };
 
@@ -79,8 +80,8 @@ impl Migration {
     /// `State` without the sample's approval; the first error of a unit that no later attempt would mend.
     pub async fn run(&self, approval: &Approval) -> Result<RunReport> {
         let pass = self.start_run(approval).await?;
-        let action = self.drive(pass).await?;
-        self.run_report(pass, &action).await
+        self.drive(pass).await?;
+        self.run_report(pass).await
     }
 
     /// Starts the run, or finds the one that is there, and gives its pass.
@@ -90,19 +91,12 @@ impl Migration {
     pub async fn start_run(&self, approval: &Approval) -> Result<u32> {
         self.open().await?;
         self.admit(approval, SAMPLE_GATE).await?;
-        let passes = self.passes().await?;
-        let taken_back = passes
-            .iter()
-            .filter(|pass| matches!(pass.kind, PassKind::Rollback { of: None, .. }))
-            .map(|pass| pass.number)
-            .max();
-        let last = passes.iter().filter(|pass| pass.kind == PassKind::Initial).map(|pass| pass.number).max();
-        if let Some(last) = last.filter(|last| taken_back.is_none_or(|taken_back| taken_back < *last)) {
+        if let Some(last) = standing(&self.passes().await?, PassKind::Initial) {
             return Ok(last);
         }
         let plan = self.frozen_plan().await?;
         let phases = self.write_phases(&plan).await?;
-        self.start(PassKind::Initial, phases, Some(SAMPLE_GATE.to_owned())).await
+        self.start_once(PassKind::Initial, phases, Some(SAMPLE_GATE.to_owned())).await
     }
 
     /// Accepts what a phase's gate found (too many held), so that the run goes on. The decision is in the audit log.
@@ -134,27 +128,20 @@ impl Migration {
     }
 
     /// The report of a run, finished or not.
-    pub async fn run_report(&self, pass: u32, action: &Action) -> Result<RunReport> {
+    pub async fn run_report(&self, pass: u32) -> Result<RunReport> {
         let plan = self.frozen_plan().await?;
         let record = self.pass(pass).await?;
         let units = self.facts().units(&Select::Units(pass)).await?;
         let counts = self.facts().counts(Some(pass)).await?;
         let rejects =
             self.core.ledger.select(&Select::Facts(format!("reject/{}", pass_key(pass))), None, SHOWN_REJECTS).await?;
-        let waits_for = match action {
-            Action::WaitForDecision { units } => {
-                units.iter().map(|(unit, reason)| format!("{unit}: {reason}")).collect()
-            }
-            Action::WaitForApproval { gate } => vec![format!("approval of {gate}")],
-            Action::Run { .. } | Action::SleepUntil { .. } | Action::Finished => Vec::new(),
-        };
-        let write_units: Vec<_> = units.into_iter().filter(|unit| is_write(&record, unit.key.phase)).collect();
+        let waits_for = self.waits_for(pass).await?;
         Ok(RunReport {
             format: "crmkit.run".to_owned(),
             version: 1,
-            finished: *action == Action::Finished,
+            finished: record.finished.is_some(),
             waits_for,
-            objects: object_counts(&plan, &write_units, &counts),
+            objects: object_counts(&plan, &record.writing(units), &counts),
             uncertain: uncertain_counts(&counts),
             held: self.held_reasons(&plan, Some(pass)).await?,
             quarantined: rejects
@@ -170,14 +157,28 @@ impl Migration {
         })
     }
 
+    /// What a pass waits for a person to do, if anything.
+    pub(super) async fn waits_for(&self, pass: u32) -> Result<Vec<String>> {
+        Ok(match next_action(&load_state(&self.core, pass).await?) {
+            Action::WaitForDecision { units } => {
+                units.iter().map(|(unit, reason)| format!("{unit}: {reason}")).collect()
+            }
+            Action::WaitForApproval { gate } => vec![format!("approval of {gate}")],
+            Action::Run { .. } | Action::SleepUntil { .. } | Action::Finished => Vec::new(),
+        })
+    }
+
+    /// The run that stands: none where everything was taken back since.
+    pub(super) async fn last_run(&self) -> Result<Option<PassRecord>> {
+        let passes = self.passes().await?;
+        let run = standing(&passes, PassKind::Initial);
+        Ok(passes.into_iter().find(|pass| Some(pass.number) == run))
+    }
+
     pub(super) async fn pass(&self, number: u32) -> Result<PassRecord> {
         self.facts()
             .get("pass", &pass_key(number))
             .await?
             .ok_or_else(|| Error::state("pass.load", "there is no such pass").with_context("pass", number))
     }
-}
-
-fn is_write(pass: &PassRecord, phase: u16) -> bool {
-    pass.phases.get(usize::from(phase)).is_some_and(|phase| phase.task == crate::engine::Task::Write)
 }

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Digest, MappingId, PageRequest, Plan, RecordRef, Result, Selection,
     engine::{Action, ComparedRecord, PassContext, PassKind, PassRecord, describe_pass, keep, pass_key},
-    migration::{Approval, HeldReason, Migration, Observed, PLAN_GATE, UncertainCount, counts::uncertain_counts},
+    migration::{
+        Approval, HeldReason, Migration, Observed, PLAN_GATE, UncertainCount, counts::uncertain_counts,
+        passes::standing,
+    },
 };
 
 /// What became of the sample, field by field.
@@ -105,23 +108,14 @@ impl Migration {
 
     /// Drives the last pass of a kind to its end, or a new one where the last was followed by a rollback of everything.
     async fn once(&self, kind: PassKind, gate: Option<&str>) -> Result<u32> {
-        let passes = self.passes().await?;
-        let taken_back = passes
-            .iter()
-            .filter(|pass| matches!(pass.kind, PassKind::Rollback { of: None, .. }))
-            .map(|pass| pass.number)
-            .max();
-        let last = passes
-            .iter()
-            .rfind(|pass| pass.kind == kind && taken_back.is_none_or(|taken_back| taken_back < pass.number));
-        let pass = match last {
-            Some(last) => last.number,
+        let pass = match standing(&self.passes().await?, kind) {
+            Some(last) => last,
             None => {
                 let phases = match kind {
                     PassKind::Sample => self.write_phases(&self.frozen_plan().await?).await?,
                     _ => self.verify_phases().await?,
                 };
-                self.start(kind, phases, gate.map(str::to_owned)).await?
+                self.start_once(kind, phases, gate.map(str::to_owned)).await?
             }
         };
         match self.drive(pass).await? {
@@ -149,7 +143,7 @@ impl Migration {
         let cx = describe_pass(&self.core, record).await?;
         // Four fifths are chosen; what their links need makes up the rest.
         let share = (plan.sample.size * 4 / 5).div_ceil(plan.mappings.len().max(1)).max(1);
-        let mut chosen: HashSet<RecordRef> = HashSet::new();
+        let mut chosen: BTreeSet<RecordRef> = BTreeSet::new();
         let mut needed: Vec<(MappingId, RecordRef)> = Vec::new();
         for mapping in &plan.mappings {
             let mut lowest: BTreeSet<(Digest, RecordRef)> = BTreeSet::new();

@@ -57,6 +57,9 @@ pub struct Plan {
     /// The trial run.
     #[serde(default)]
     pub sample: SamplePlan,
+    /// What a delta does.
+    #[serde(default, skip_serializing_if = "DeltaPlan::is_default")]
+    pub delta: DeltaPlan,
     /// What a person still has to answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
@@ -92,6 +95,7 @@ impl Plan {
             accept: Vec::new(),
             owners: OwnerPlan::default(),
             sample: SamplePlan::default(),
+            delta: DeltaPlan::default(),
             questions: Vec::new(),
             pipelines: Vec::new(),
             fields: Vec::new(),
@@ -151,6 +155,33 @@ impl Default for SamplePlan {
     fn default() -> Self {
         Self { size: 300, keep: false, seed: 1 }
     }
+}
+
+/// What a delta does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeltaPlan {
+    /// What it does with a record that changed at both ends.
+    pub conflict: ConflictPolicy,
+}
+
+impl DeltaPlan {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a delta does with a record that changed at both ends. Every one is in the delta's report, whatever the policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConflictPolicy {
+    /// Leaves the destination's record as people made it.
+    #[default]
+    KeepTheirs,
+    /// Writes our values. What people had there is kept as prior values.
+    TakeOurs,
+    /// Leaves it and holds the source record for a person to decide.
+    Hold,
 }
 
 /// What a person has to answer before the plan can be approved.

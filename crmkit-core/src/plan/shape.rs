@@ -51,6 +51,7 @@ const SAMPLE: Shape = Shape::Table(&[
     may("keep", Shape::YesNo),
     may("seed", Shape::Whole(u64::MAX)),
 ]);
+const DELTA: Shape = Shape::Table(&[may("conflict", Shape::Choice(&["keep_theirs", "take_ours", "hold"]))]);
 const QUESTION: Shape = Shape::Table(&[
     must("id", Shape::Text),
     may("about", Shape::Text),
@@ -118,6 +119,7 @@ pub(super) const PLAN: Shape = Shape::Table(&[
     may("accept", TEXTS),
     may("owners", OWNERS),
     may("sample", SAMPLE),
+    may("delta", DELTA),
     may("questions", Shape::List(&QUESTION)),
     may("pipelines", Shape::List(&PIPELINE)),
     may("fields", Shape::List(&FIELD)),

@@ -54,6 +54,11 @@ pub(super) fn plan(plan: &Plan) -> String {
     to.entry("keep", &plan.sample.keep);
     to.entry("seed", &plan.sample.seed);
 
+    to.gap();
+    to.comment("A record that changed at both ends since it was written: keep_theirs, take_ours or hold.");
+    to.line("[delta]");
+    to.entry("conflict", &plan.delta.conflict);
+
     to.part(
         !plan.questions.is_empty(),
         "What a person has to answer. A question without an answer blocks the approval.",

@@ -101,6 +101,43 @@ pub enum Effect {
     },
     /// Applies, then answers 200 with something that claims to be JSON and is not.
     Garbage,
+    /// Resets the connection without an answer; nothing is applied.
+    Reset,
+    /// Applies, then resets the connection after half of the answer.
+    ResetBody,
+    /// Keeps the connection open and never answers; nothing is applied.
+    Hang,
+    /// Applies, sends half of the answer and then nothing more, with the connection kept open.
+    Stall,
+    /// Applies, then does this with the answer: how a gateway's error page or a lost connection hides a success.
+    AfterApply(Box<Effect>),
+}
+
+impl Effect {
+    /// The same effect, on a request that was applied all the same.
+    ///
+    /// ```
+    /// use crmkit_core::simulator::Effect;
+    /// let timeout_with_commit = Effect::Hang.after_apply();
+    /// assert_eq!(timeout_with_commit, Effect::AfterApply(Box::new(Effect::Hang)));
+    /// ```
+    #[must_use]
+    pub fn after_apply(self) -> Self {
+        Self::AfterApply(Box::new(self))
+    }
+
+    /// Whether the request is applied before anything else, and what happens then.
+    pub fn peeled(self) -> (bool, Self) {
+        match self {
+            Self::AfterApply(then) => (true, then.peeled().1),
+            effect => (false, effect),
+        }
+    }
+
+    /// Answers this status with a JSON body of its own, instead of applying.
+    pub fn answer(status: u16, body: Value) -> Self {
+        Self::Status { status, body: Some(body), headers: Vec::new() }
+    }
 }
 
 fn any_path() -> String {
@@ -288,5 +325,7 @@ mod tests {
         .unwrap();
         assert_eq!(fault.nth, 1);
         assert_eq!(serde_json::to_value(Effect::CloseAfterApply).unwrap(), "close_after_apply");
+        let nested = serde_json::to_value(Effect::Hang.after_apply()).unwrap();
+        assert_eq!(nested, serde_json::json!({"after_apply": "hang"}));
     }
 }

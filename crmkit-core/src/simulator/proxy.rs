@@ -98,34 +98,47 @@ impl Handler for Forwarder {
         };
         let effect = self.faults.take(&entry.method, &entry.path, request.body());
         let reply = self.apply(effect, request).await;
-        if let Reply::Send(response) | Reply::Truncate(response) = &reply {
-            entry.status = Some(response.status().as_u16());
-        }
+        entry.status = reply.status();
         self.traffic.record(entry);
         reply
     }
 }
 
+/// Where the answer comes from.
+enum Target {
+    /// From the server, when it is asked.
+    Server(Request<Bytes>),
+    /// It is there: the request was applied.
+    Answered(Response<Bytes>),
+}
+
 impl Forwarder {
     async fn apply(&self, effect: Option<Effect>, request: Request<Bytes>) -> Reply {
+        let Some(effect) = effect else { return Reply::Send(self.forward(request).await) };
+        let (applied, effect) = effect.peeled();
+        let target = if applied { Target::Answered(self.forward(request).await) } else { Target::Server(request) };
         match effect {
-            Some(Effect::CloseBeforeApply) => Reply::Close,
-            Some(Effect::CloseAfterApply) => {
-                self.forward(request).await;
+            Effect::CloseBeforeApply => Reply::Close,
+            Effect::CloseAfterApply => {
+                self.answer(target).await;
                 Reply::Close
             }
-            Some(Effect::TruncateBody) => Reply::Truncate(self.forward(request).await),
-            Some(Effect::Garbage) => {
-                let mut response = self.forward(request).await;
+            Effect::TruncateBody => Reply::Truncate(self.answer(target).await),
+            Effect::Reset => Reply::Reset(None),
+            Effect::ResetBody => Reply::Reset(Some(self.answer(target).await)),
+            Effect::Hang => Reply::Hang,
+            Effect::Stall => Reply::Stall(self.answer(target).await),
+            Effect::Garbage => {
+                let mut response = self.answer(target).await;
                 *response.body_mut() = Bytes::from_static(b"{\"success\":tru");
                 Reply::Send(response)
             }
-            Some(Effect::Delay { ms }) => {
+            Effect::Delay { ms } => {
                 let ms = i64::try_from(ms).unwrap_or(i64::MAX);
                 self.clock.sleep_until(self.clock.now() + TimeDelta::milliseconds(ms)).await;
-                Reply::Send(self.forward(request).await)
+                Reply::Send(self.answer(target).await)
             }
-            Some(Effect::Status { status, body, headers }) => {
+            Effect::Status { status, body, headers } => {
                 let mut response = plain(status, &body.unwrap_or_else(|| json!({ "error": "injected" })));
                 for (name, value) in headers {
                     if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
@@ -134,22 +147,29 @@ impl Forwarder {
                 }
                 Reply::Send(response)
             }
-            Some(Effect::RetryAfter { value }) => {
+            Effect::RetryAfter { value } => {
                 let mut response = plain(429, &json!({ "error": "too many requests" }));
                 if let Ok(value) = HeaderValue::from_str(&value) {
                     response.headers_mut().insert("retry-after", value);
                 }
                 Reply::Send(response)
             }
-            Some(Effect::ExpiredToken) => Reply::Send(plain(401, &json!({ "error": "unauthorized" }))),
-            Some(Effect::BudgetSpent) => Reply::Send(plain(429, &json!({ "error": "budget spent" }))),
-            Some(Effect::Html { status, body }) => {
+            Effect::ExpiredToken => Reply::Send(plain(401, &json!({ "error": "unauthorized" }))),
+            Effect::BudgetSpent => Reply::Send(plain(429, &json!({ "error": "budget spent" }))),
+            Effect::Html { status, body } => {
                 let mut response = plain(status, &Value::Null);
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
                 *response.body_mut() = body.unwrap_or_else(|| "<html><body>error</body></html>".into()).into();
                 Reply::Send(response)
             }
-            None => Reply::Send(self.forward(request).await),
+            Effect::AfterApply(_) => unreachable!("it was peeled off"),
+        }
+    }
+
+    async fn answer(&self, target: Target) -> Response<Bytes> {
+        match target {
+            Target::Server(request) => self.forward(request).await,
+            Target::Answered(response) => response,
         }
     }
 

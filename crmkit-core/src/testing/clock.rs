@@ -83,6 +83,12 @@ impl ManualClock {
         self.state().sleepers.keys().next().map(|(when, _)| *when)
     }
 
+    /// The earliest moment after now that somebody waits for: whoever waited for an earlier one was woken and has not been polled.
+    pub fn next_wake_ahead(&self) -> Option<DateTime<Utc>> {
+        let state = self.state();
+        state.sleepers.keys().map(|(when, _)| *when).find(|when| *when > state.now)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no holder of the lock panics")
     }

@@ -7,5 +7,5 @@ mod mock;
 mod source;
 
 pub use clock::ManualClock;
-pub use mock::{MockDestination, MockFault};
+pub use mock::{MockCall, MockDestination, MockFault, MockRequest};
 pub use source::MockSource;

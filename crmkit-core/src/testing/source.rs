@@ -55,7 +55,7 @@ impl MockSource {
 
     /// The same source with rows of an object that cannot become records; they come with its first page.
     pub fn with_rejects(self, object: impl Into<ObjectName>, rejects: impl IntoIterator<Item = Reject>) -> Self {
-        self.content().entry(object.into()).or_default().rejects = rejects.into_iter().collect();
+        self.reject(object, rejects);
         self
     }
 
@@ -80,6 +80,11 @@ impl MockSource {
     /// Replaces the records of an object, as people do between two reads.
     pub fn set(&self, object: impl Into<ObjectName>, records: impl IntoIterator<Item = Record>) {
         self.content().entry(object.into()).or_default().records = records.into_iter().collect();
+    }
+
+    /// Replaces the rows of an object that cannot become records; they come with its first page.
+    pub fn reject(&self, object: impl Into<ObjectName>, rejects: impl IntoIterator<Item = Reject>) {
+        self.content().entry(object.into()).or_default().rejects = rejects.into_iter().collect();
     }
 
     /// Replaces the ids that the source says were deleted; they come with the object's first page.

@@ -3,11 +3,16 @@
 
 mod afterwards;
 mod cycles;
+mod delta;
+#[cfg(feature = "sqlite")]
+mod erasure;
 mod gates;
 mod left_out;
+mod lost;
 mod matching;
 mod owners;
 #[cfg(feature = "sqlite")]
+mod spool;
 mod sqlite;
 mod workers;
 mod world;

@@ -2,6 +2,8 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(feature = "sqlite")]
+mod older;
 mod saboteurs;
 #[cfg(feature = "sqlite")]
 mod same;

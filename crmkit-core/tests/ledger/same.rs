@@ -83,6 +83,11 @@ fn any_change() -> impl Strategy<Value = Change> {
         }),
         1 => (any_key(), any_record(), 1..3_u32, select(vec!["x", "y"])).prop_map(prior),
         1 => (0..3_u8, 0..9_i64).prop_map(fact).prop_map(Change::Fact),
+        1 => proptest::collection::vec(0..4_u8, 0..4).prop_map(|ids| {
+            let named = ids.iter().map(|id| serde_json::json!({"source": {"object": "contacts", "id": id.to_string()}}));
+            let value = serde_json::json!({"records": named.collect::<Vec<_>>()});
+            Change::Fact(Fact { kind: "document".into(), key: "sample".into(), value })
+        }),
         1 => (0..3_u8).prop_map(|key| Change::Forget { kind: "f".into(), key: format!("contacts/{key}") }),
         1 => Just(Change::Audit(line)),
     ]
@@ -119,6 +124,7 @@ fn selections() -> Vec<Select> {
     let rows = |mapping: &str, pass, states| Select::Rows { mapping: mapping.into(), pass, states };
     vec![
         rows("a", None, vec![]),
+        rows("a", None, vec![RowState::Held]),
         rows("b", Some(2), vec![RowState::Created, RowState::Intended, RowState::RolledBack]),
         Select::OpenIntents(unit(1, 0)),
         Select::OpenIntents(unit(2, 0)),
@@ -127,6 +133,7 @@ fn selections() -> Vec<Select> {
         Select::OpenUnits(1),
         Select::Units(1),
         Select::Facts("f".into()),
+        Select::Facts("document".into()),
         Select::Audit,
         Select::Counts { pass: None },
         Select::Counts { pass: Some(1) },

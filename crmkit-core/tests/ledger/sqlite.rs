@@ -2,15 +2,21 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    io::{BufRead, BufReader},
+    os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::Arc,
     time::Duration,
 };
 
 use crmkit_core::{
-    Binding, Change, Entry, ErrorKind, Fact, IdLedger, Lease, LedgerKey, Row, RowState, Select, SqliteLedger, UnitKey,
-    testing::{ManualClock, conformance::ledger::LedgerHarness},
+    Binding, Change, Clock, Digest, Entry, Erase, ErrorKind, Fact, IdLedger, IntendedOperation, Intent, Lease,
+    LedgerKey, PriorValues, RecordRef, Row, RowState, Select, SqliteLedger, UnitKey, Value,
+    testing::{
+        ManualClock,
+        conformance::ledger::{LedgerHarness, Store},
+    },
 };
 use futures::executor::block_on;
 use tempfile::TempDir;
@@ -53,9 +59,50 @@ impl LedgerHarness for Sqlite {
     fn clock(&self) -> &ManualClock {
         &self.clock
     }
+
+    async fn open_instead(
+        &mut self,
+        store: Store,
+        binding: &Binding,
+    ) -> Option<crmkit_core::Result<Arc<dyn IdLedger>>> {
+        self.reopen().await;
+        // Another file is opened while this one stands aside, so that the handle that there is lets go of it.
+        let aside = tempfile::tempdir().unwrap();
+        self.ledger = open(aside.path(), &self.clock).unwrap();
+        let file = self.folder.path().join("ledger");
+        let sql = |sql| rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+        match store {
+            Store::Foreign => fs::write(&file, "name,email\nAda,ada@example.com\n".repeat(100)).unwrap(),
+            Store::Damaged => overwrite_page(&file, 1),
+            Store::Newer => sql("PRAGMA user_version = 999"),
+            Store::Older => crate::older::restore(&file),
+            Store::ShortLog => sql("DELETE FROM audit WHERE sequence > 1"),
+            _ => return None,
+        }
+        let before = fs::read(&file).unwrap();
+        let opened = open(self.folder.path(), &self.clock);
+        if opened.is_err() {
+            assert_eq!(fs::read(&file).unwrap(), before, "a refused file stays as it was");
+        }
+        let opened = match opened {
+            Ok(ledger) => ledger.open(binding).await.map(|()| Arc::new(ledger) as Arc<dyn IdLedger>),
+            Err(error) => Err(error),
+        };
+        Some(opened)
+    }
 }
 
 crmkit_core::conformance_tests!(ledger, Sqlite);
+
+/// Overwrites a page's content; the file's first hundred bytes, which say that it is a SQLite file, stay.
+fn overwrite_page(file: &Path, page: u64) {
+    let file = fs::OpenOptions::new().write(true).open(file).unwrap();
+    let from = if page == 1 { 100 } else { (page - 1) * PAGE };
+    file.write_all_at(&vec![0x5a; usize::try_from(page * PAGE - from).unwrap()], from).unwrap();
+}
+
+/// SQLite's page size.
+const PAGE: u64 = 4096;
 
 fn binding() -> Binding {
     let (tenant, source, destination) = ("t".into(), "s".into(), "d".into());
@@ -135,14 +182,6 @@ fn refused(folder: &Path) -> String {
 }
 
 #[test]
-fn a_foreign_file_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("ledger"), "name,email\nAda,ada@example.com\n".repeat(100)).unwrap();
-    let error = refused(folder.path());
-    assert!(error.contains("not a crmkit ledger") && error.contains("no SQLite file"), "{error}");
-}
-
-#[test]
 fn a_foreign_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let connection = rusqlite::Connection::open(folder.path().join("ledger")).unwrap();
@@ -150,17 +189,6 @@ fn a_foreign_database_is_refused() {
     drop(connection);
     let error = refused(folder.path());
     assert!(error.contains("not a crmkit ledger") && error.contains("77"), "{error}");
-}
-
-#[test]
-fn a_newer_format_is_refused() {
-    let (folder, ledger, _) = started();
-    drop(ledger);
-    let connection = rusqlite::Connection::open(folder.path().join("ledger")).unwrap();
-    connection.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA user_version = 999").unwrap();
-    drop(connection);
-    let error = refused(folder.path());
-    assert!(error.contains("newer release") && error.contains("format 999"), "{error}");
 }
 
 #[test]
@@ -227,20 +255,154 @@ fn a_failing_commit_takes_nothing_but_itself_back() {
     assert_eq!(count(&ledger), 50);
 }
 
+/// Whatever page is overwritten, nobody is told anything else than what was kept.
+#[test]
+fn a_damaged_page_is_an_error_or_unread() {
+    let (folder, ledger, lease) = started();
+    for commit in 0..4 {
+        let changes: Vec<_> = (0..100).map(|id| settled(commit * 100 + id)).collect();
+        block_on(ledger.commit(&lease, &changes)).unwrap();
+    }
+    let rows = Select::Rows { mapping: "people".into(), pass: None, states: Vec::new() };
+    let read = |ledger: &SqliteLedger| block_on(ledger.select(&rows, None, 1000)).map(|page| page.items);
+    let whole = read(&ledger).unwrap();
+    drop(ledger);
+    let file = folder.path().join("ledger");
+    let bytes = fs::read(&file).unwrap();
+    let mut damaged = 0;
+    for page in 1..=bytes.len() as u64 / PAGE {
+        fs::write(&file, &bytes).unwrap();
+        overwrite_page(&file, page);
+        let found = open(folder.path(), &ManualClock::new()).and_then(|ledger| {
+            block_on(ledger.open(&binding()))?;
+            read(&ledger)
+        });
+        match found {
+            Ok(found) => assert!(found == whole, "page {page}"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Storage, "page {page}: {error}");
+                assert!(error.to_string().contains("damaged"), "page {page}: {error}");
+                damaged += 1;
+            }
+        }
+    }
+    assert!(damaged > 3, "only {damaged} pages mattered");
+}
+
+/// Plays the second process where the first one, this test again, names a ledger to open.
+#[test]
+fn a_second_process_is_refused_until_the_first_is_gone() {
+    const FILE: &str = "CRMKIT_TEST_LEDGER";
+    if let Some(file) = std::env::var_os(FILE) {
+        let ledger = SqliteLedger::open_file(file, Arc::new(ManualClock::new())).unwrap();
+        block_on(ledger.open(&binding())).unwrap();
+        let lease = block_on(ledger.lease(&unit(0), "other process", Duration::from_secs(60))).unwrap();
+        block_on(ledger.commit(&lease, &[settled(1), settled(2)])).unwrap();
+        println!("\nopen");
+        // Until it is killed.
+        loop {
+            std::thread::park();
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let name = "sqlite::a_second_process_is_refused_until_the_first_is_gone";
+    let mut other = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(FILE, folder.path().join("ledger"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(other.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line == "open"), "the other process opens the ledger");
+    let error = open(folder.path(), &ManualClock::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let ledger = open(folder.path(), &ManualClock::new()).unwrap();
+    assert_eq!(count(&ledger), 2, "what the killed process committed is there");
+}
+
+/// Everything that the ledger's files hold, log included.
+fn bytes_of(folder: &Path) -> Vec<u8> {
+    fs::read_dir(folder).unwrap().flat_map(|file| fs::read(file.unwrap().path()).unwrap()).collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
 #[test]
 fn what_is_erased_is_in_no_file() {
     let (folder, ledger, lease) = started();
-    let secret = "ada.lovelace@example.com";
-    let fact = |value: &str| {
-        Change::Fact(Fact { kind: "match/contacts/email".into(), key: value.into(), value: "contacts/00000001".into() })
+    let subject = RecordRef::new("contacts", "ada@subject.example");
+    let key = |id: &str| LedgerKey {
+        migration: "acme".into(),
+        mapping: "people".into(),
+        object: "contacts".into(),
+        id: id.into(),
+        part: "".into(),
     };
-    block_on(ledger.commit(&lease, &[settled(1), fact(secret), settled(2)])).unwrap();
-    let record = crmkit_core::RecordRef::new("contacts", "00000001");
-    assert_eq!(block_on(ledger.erase(&crmkit_core::Erase::Records(vec![record]))).unwrap(), 2);
-    for name in ["ledger", "ledger-wal"] {
-        let bytes = fs::read(folder.path().join(name)).unwrap();
-        let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-        assert!(!found, "{name} still holds what was erased");
+    let of_subject = key(subject.id.as_str());
+    let intent = Intent {
+        operation: IntendedOperation::Update { id: "7".into() },
+        object: "person".into(),
+        hash: Digest::of(b"payload"),
+        probe: [("name".into(), Value::text("Subject Probe"))].into_iter().collect(),
+        sent_after: ManualClock::new().now(),
+        send_before: ManualClock::new().now(),
+    };
+    let written = Row {
+        state: RowState::Created,
+        destination: Some(RecordRef::new("person", "7")),
+        notes: vec!["Subject Note".into()],
+        ..Row::new(of_subject.clone(), unit(0))
+    };
+    let begun = Row { intent: Some(intent), ..written.clone() };
+    let waiting = Row { state: RowState::Held, waits_for: Some(subject.clone()), ..Row::new(key("other"), unit(0)) };
+    let prior = PriorValues {
+        key: of_subject,
+        pass: 1,
+        destination: RecordRef::new("person", "7"),
+        fields: [("phone".into(), Value::text("Subject Phone"))].into_iter().collect(),
+    };
+    let sample = |filler: usize| {
+        // Long enough to take pages of its own, which are freed when it changes.
+        let filler = "kept ".repeat(filler);
+        let records = serde_json::json!([
+            {"source": {"object": "contacts", "id": "other"}, "fields": [{"expected": filler}]},
+            {"source": {"object": "contacts", "id": subject.id.as_str()}, "fields": [{"expected": "Subject Value"}]},
+        ]);
+        Change::Fact(Fact {
+            kind: "document".into(),
+            key: "sample".into(),
+            value: serde_json::json!({"records": records}),
+        })
+    };
+    let fact =
+        |kind: &str, key: String, value: &str| Change::Fact(Fact { kind: kind.into(), key, value: value.into() });
+    let commits = [
+        vec![Change::Settle(written), Change::Settle(waiting), Change::Prior(prior), sample(4000)],
+        vec![Change::Intend(begun), fact("mismatch/1", format!("people/{subject}/name"), "Subject Field"), sample(10)],
+        vec![fact("match/people/email", "match@subject.example".into(), &subject.to_string())],
+    ];
+    for changes in commits {
+        block_on(ledger.commit(&lease, &changes)).unwrap();
     }
+    let secrets = [
+        "ada@subject.example",
+        "Subject Probe",
+        "Subject Note",
+        "Subject Phone",
+        "Subject Value",
+        "Subject Field",
+        "match@subject.example",
+    ];
+    let before = bytes_of(folder.path());
+    assert!(secrets.iter().all(|secret| holds(&before, secret)), "all of it is there before");
+    assert_eq!(block_on(ledger.erase(&Erase::Records(vec![subject]))).unwrap(), 4, "a row, prior values, two facts");
+    let after = bytes_of(folder.path());
+    let left: Vec<_> = secrets.iter().filter(|secret| holds(&after, secret)).collect();
+    assert!(left.is_empty(), "still there: {left:?}");
+    assert!(holds(&after, "kept kept"), "others' values stay");
     assert_eq!(count(&ledger), 1);
 }

@@ -209,6 +209,13 @@ impl Company {
         self.quota().daily.total()
     }
 
+    /// Spends tokens of the day without a call, at most all that are left.
+    pub(super) fn spend(&self, now: DateTime<Utc>, tokens: u64) {
+        let mut quota = self.quota();
+        let left = quota.daily.remaining(now);
+        quota.daily.spend(now, tokens.min(left));
+    }
+
     /// Gives back the price of a call.
     pub(super) fn refund(&self, cost: u64) {
         self.quota().daily.refund(cost);

@@ -120,8 +120,34 @@ impl Call<'_> {
         let id = int(&row, "id").expect("rows have ids");
         row.insert("is_deleted".into(), true.into());
         row.insert("update_time".into(), self.stamp().into());
+        self.touch_parents(entity, &row);
         self.store.put(entity, row);
         id
+    }
+
+    /// Moves the time of change of everything that this row hangs on, if the switch says so.
+    pub(super) fn touch_parents(&mut self, entity: Entity, row: &Row) {
+        if !self.profile.switches.writes_touch_parents {
+            return;
+        }
+        let links: &[(&str, Entity)] = match entity {
+            Entity::Deals => &[("org_id", Entity::Organizations), ("person_id", Entity::Persons)],
+            Entity::Persons => &[("org_id", Entity::Organizations)],
+            Entity::Notes => {
+                &[("org_id", Entity::Organizations), ("person_id", Entity::Persons), ("deal_id", Entity::Deals)]
+            }
+            Entity::OrganizationRelationships => {
+                &[("rel_owner_org_id", Entity::Organizations), ("rel_linked_org_id", Entity::Organizations)]
+            }
+            _ => &[],
+        };
+        for (link, parent) in links {
+            let stored = int(row, link).and_then(|id| self.store.table(*parent).live(id));
+            if let Some(mut parent_row) = stored.map(|stored| stored.row.clone()) {
+                parent_row.insert("update_time".into(), self.stamp().into());
+                self.store.put(*parent, parent_row);
+            }
+        }
     }
 
     /// Adds the usual stages to a pipeline.

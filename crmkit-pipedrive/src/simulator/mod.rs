@@ -131,7 +131,7 @@ impl PipedriveSimulator {
 
     /// The rows of one table of the default account as stored, deleted ones among them.
     pub fn rows(&self, table: &str) -> Vec<Value> {
-        let dump = self.state.by_token(self.token()).map(|(company, _)| company.store().dump()).unwrap_or_default();
+        let dump = self.state.default_company().map(|company| company.store().dump()).unwrap_or_default();
         dump["tables"][table].as_array().cloned().unwrap_or_default()
     }
 
@@ -142,7 +142,7 @@ impl PipedriveSimulator {
     /// When there is no such table, the row is not an object, or the journal cannot be written.
     pub fn put(&self, table: &str, row: Value) -> io::Result<()> {
         let Value::Object(row) = row else { return Err(io::Error::other("a row is an object")) };
-        let (company, _) = self.state.by_token(self.token()).ok_or_else(|| io::Error::other("no default account"))?;
+        let company = self.state.default_company().ok_or_else(|| io::Error::other("no default account"))?;
         let mut store = company.store();
         let stored = store.merge(table, row);
         stored.and_then(|()| self.state.record_changes(&company.profile().name, &mut store)).map_err(io::Error::other)
@@ -150,7 +150,30 @@ impl PipedriveSimulator {
 
     /// The tokens of the daily budget that the default account has spent since the start.
     pub fn tokens_spent(&self) -> u64 {
-        self.state.by_token(self.token()).map_or(0, |(company, _)| company.tokens_spent())
+        self.state.default_company().map_or(0, |company| company.tokens_spent())
+    }
+
+    /// Spends that many tokens of the default account's day, or all that are left: how a test plays the company's other
+    /// programs.
+    pub fn spend_tokens(&self, tokens: u64) {
+        if let Some(company) = self.state.default_company() {
+            company.spend(self.state.clock.now(), tokens);
+        }
+    }
+
+    /// Revokes the tokens of the default account's administrator and gives a new one.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn replace_token(&self) -> io::Result<String> {
+        let company = self.state.default_company().ok_or_else(|| io::Error::other("no default account"))?;
+        let token = steering::token_for(&format!("{} anew {}", self.state.default.name, self.state.traffic.count()), 1);
+        let change = |profile: &mut account::Profile| {
+            profile.tokens.retain(|(_, user)| *user != 1);
+            profile.tokens.push((token.clone(), 1));
+        };
+        self.state.change(&company, change).map_err(io::Error::other)?;
+        Ok(token)
     }
 
     /// Changes the switches of the default account.
@@ -158,8 +181,8 @@ impl PipedriveSimulator {
     /// # Errors
     /// When the journal cannot be written.
     pub fn set_switches(&self, switches: Switches) -> io::Result<()> {
-        match self.state.by_token(self.token()) {
-            Some((company, _)) => {
+        match self.state.default_company() {
+            Some(company) => {
                 self.state.change(&company, |profile| profile.switches = switches).map_err(io::Error::other)
             }
             None => Ok(()),

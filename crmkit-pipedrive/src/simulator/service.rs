@@ -67,10 +67,7 @@ impl Handler for Service {
             body,
         };
         let reply = self.exchange(&asked).await;
-        let status = match &reply {
-            Reply::Send(response) | Reply::Truncate(response) => Some(response.status().as_u16()),
-            Reply::Close => None,
-        };
+        let status = reply.status();
         self.0.traffic.record(LoggedRequest {
             sequence: asked.sequence,
             account: token_digest(&asked.token),
@@ -113,50 +110,67 @@ impl Service {
         let take = |script: &crmkit_core::simulator::FaultScript| script.take(&asked.method, &asked.path, &asked.body);
         let effect = take(&company.faults).or_else(|| take(&self.0.faults));
         let run = || self.run(asked, &company, &profile, user, (endpoint, segments.clone()));
+        let Some(effect) = effect else {
+            let answer = run();
+            let lost = gate.write && answer.status < 300 && self.0.drop_every.hits();
+            return if lost { Reply::Close } else { gate.send(asked, answer) };
+        };
+        let (applied, effect) = effect.peeled();
+        match applied.then(run) {
+            Some(answer) => self.play(asked, &gate, effect, || answer).await,
+            None => self.play(asked, &gate, effect, run).await,
+        }
+    }
+
+    /// Answers as a fault wants it; `answer` is what would be said without it, and applies the call if that is still to do.
+    async fn play(
+        &self,
+        asked: &Asked,
+        gate: &Gate<'_>,
+        effect: Effect,
+        answer: impl FnOnce() -> Answer + Send,
+    ) -> Reply {
+        let whole = |answer| match gate.send(asked, answer) {
+            Reply::Send(response) => response,
+            other => unreachable!("an answer is sent whole: {other:?}"),
+        };
         match effect {
-            None => {
-                let answer = run();
-                let lost = gate.write && answer.status < 300 && self.0.drop_every.hits();
-                if lost { Reply::Close } else { gate.send(asked, answer) }
-            }
-            Some(Effect::Delay { ms }) => {
+            Effect::Delay { ms } => {
                 let wait = TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX));
                 self.0.clock.sleep_until(self.0.clock.now() + wait).await;
-                gate.send(asked, run())
+                gate.send(asked, answer())
             }
-            Some(Effect::CloseBeforeApply) => Reply::Close,
-            Some(Effect::CloseAfterApply) => {
-                run();
+            Effect::CloseBeforeApply => Reply::Close,
+            Effect::CloseAfterApply => {
+                answer();
                 Reply::Close
             }
-            Some(Effect::TruncateBody) => match gate.send(asked, run()) {
-                Reply::Send(response) => Reply::Truncate(response),
-                other => other,
-            },
-            Some(Effect::Garbage) => match gate.send(asked, run()) {
-                Reply::Send(response) => Reply::Send(response.map(|_| Bytes::from_static(b"{\"success\":tru"))),
-                other => other,
-            },
-            Some(Effect::Status { status, body, headers }) => {
+            Effect::Reset => Reply::Reset(None),
+            Effect::ResetBody => Reply::Reset(Some(whole(answer()))),
+            Effect::Hang => Reply::Hang,
+            Effect::Stall => Reply::Stall(whole(answer())),
+            Effect::TruncateBody => Reply::Truncate(whole(answer())),
+            Effect::Garbage => Reply::Send(whole(answer()).map(|_| Bytes::from_static(b"{\"success\":tru"))),
+            Effect::Status { status, body, headers } => {
                 let mut answer = Answer::error(status, "injected error");
                 if let Some(body) = body {
                     answer.body = body;
                 }
                 with_headers(gate.send(asked, answer), &headers)
             }
-            Some(Effect::RetryAfter { value }) => {
+            Effect::RetryAfter { value } => {
                 let reply = gate.send(asked, Answer::over_limit());
                 with_headers(reply, &[("retry-after".into(), value)])
             }
-            Some(Effect::ExpiredToken) => send(asked, Answer::unauthorized()),
-            Some(Effect::BudgetSpent) => {
+            Effect::ExpiredToken => send(asked, Answer::unauthorized()),
+            Effect::BudgetSpent => {
                 let mut standing = gate.standing;
                 standing.daily_remaining = 0;
-                let gate = Gate { standing, ..gate };
+                let gate = Gate { standing, ..*gate };
                 gate.send(asked, gate.over_limit())
             }
-            Some(Effect::Html { status, body }) => html(asked, status, body.as_deref().unwrap_or(CLOUDFLARE)),
-            Some(_) => send(asked, Answer::error(500, "an effect that this simulator does not know")),
+            Effect::Html { status, body } => html(asked, status, body.as_deref().unwrap_or(CLOUDFLARE)),
+            _ => send(asked, Answer::error(500, "an effect that this simulator does not know")),
         }
     }
 

@@ -69,6 +69,11 @@ impl State {
         self.companies.read().unwrap_or_else(PoisonError::into_inner).by_token.get(token).cloned()
     }
 
+    /// The default company, whatever its tokens are by now.
+    pub(super) fn default_company(&self) -> Option<Arc<Company>> {
+        self.by_name(&self.default.name)
+    }
+
     fn by_name(&self, name: &str) -> Option<Arc<Company>> {
         self.companies.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).cloned()
     }

@@ -43,6 +43,8 @@ pub struct Switches {
     pub stage_mismatch_status: u16,
     /// Deleting a record deletes its notes and relationships.
     pub delete_cascades: bool,
+    /// Writing or deleting a deal, person, note or relationship moves the `update_time` of what it hangs on.
+    pub writes_touch_parents: bool,
     /// Label options can be added to the built-in field `label_ids`.
     pub label_options_writable: bool,
     /// A new custom field is accepted in writes only after this many milliseconds.
@@ -85,6 +87,7 @@ impl Default for Switches {
             stage_with_deals_deletable: false,
             stage_mismatch_status: 400,
             delete_cascades: false,
+            writes_touch_parents: true,
             label_options_writable: true,
             field_lag_ms: 0,
             search_lag_ms: 0,

@@ -48,7 +48,7 @@ impl Pagination {
         if !self.more_items_in_collection {
             return None;
         }
-        self.next_start.or_else(|| Some(self.start? + self.limit?))
+        self.next_start.or_else(|| self.start?.checked_add(self.limit?))
     }
 }
 
@@ -81,6 +81,10 @@ mod tests {
             ),
             (r#"{"data":[],"additional_data":{"start":100,"limit":50,"more_items_in_collection":true}}"#, Some("150")),
             (r#"{"data":[],"additional_data":{"start":0,"limit":50,"more_items_in_collection":false}}"#, None),
+            (
+                r#"{"data":[],"additional_data":{"start":18446744073709551615,"limit":50,"more_items_in_collection":true}}"#,
+                None,
+            ),
         ];
         for (json, expected) in cases {
             let listing: Listing<i64> = serde_json::from_str(json).unwrap();

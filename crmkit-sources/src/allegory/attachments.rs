@@ -2,18 +2,25 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
-    io::Read,
-    path::PathBuf,
+    io::{self, Read},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
-use crmkit_core::{Chunk, Error, ErrorKind, FileSource, FileStream, RecordId, Result, Retry, Value};
+use crmkit_core::{Chunk, Error, ErrorKind, FileSource, FileStream, Problem, RecordId, Result, Retry, Severity, Value};
 use futures::stream;
+use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
-use super::{blocking, connector::Shared, folder};
+use super::{
+    blocking,
+    connector::Shared,
+    container::Container,
+    encoding,
+    rows::Rows,
+    stored::Bytes,
+    table::{Row, Table, Verdict},
+};
 
 const CHUNK: usize = 64 * 1024;
 
@@ -92,9 +99,52 @@ fn index(shared: &Shared) -> Result<HashMap<RecordId, Attachment>> {
     }
 }
 
+/// Findings of one kind that are told one by one.
+const SHOWN: usize = 20;
+
+/// Looks for every attachment's file, without reading it.
+pub(super) fn check(table: &Table, root: &Container, problems: &mut Vec<Problem>) -> io::Result<()> {
+    let slots = ["path_or_url", "file_name", "size_bytes"].map(|field| table.slot(field));
+    let mut counts = IndexMap::<&str, usize>::new();
+    for (number, file) in table.parts.iter().enumerate() {
+        let mut rows = Rows::open(&file.part, file.part.first)?;
+        while let Some(at) = rows.advance()? {
+            let Verdict::Record(id) = table.verdict(number, &rows, at) else { continue };
+            let row = Row { rows: &rows, cells: &file.cells };
+            let [path, name, size] = slots.map(|slot| slot.and_then(|slot| row.trimmed(slot)));
+            let path = path.unwrap_or_else(|| format!("attachments/{id}/{}", name.unwrap_or_default()));
+            let length = match path.contains("://") {
+                true => continue,
+                false => root.find(&path).and_then(|stored| stored.map(|stored| stored.length()).transpose()),
+            };
+            let size = size.and_then(|size| size.parse::<u64>().ok());
+            let (code, message) = match length {
+                Ok(None) => ("outside_folder", "the attachment's path leads out of the export"),
+                Err(_) => ("missing_attachment", "the attachment's file is not in the export"),
+                Ok(Some(Some(length))) if size.is_some_and(|size| size != length) => {
+                    ("attachment_size", "the attachment's file has not the declared size")
+                }
+                Ok(Some(_)) => continue,
+            };
+            let count = counts.entry(code).or_default();
+            *count += 1;
+            if *count <= SHOWN {
+                let problem = Problem::new(Severity::Hold, code, message, "add the right file, or leave it behind");
+                problems.push(problem.at("/objects/attachments").in_file(file.part.file.clone(), at.line));
+            }
+        }
+    }
+    for (code, count) in counts.into_iter().filter(|(_, count)| *count > SHOWN) {
+        let message = format!("{} more attachments have this problem", count - SHOWN);
+        let problem = Problem::new(Severity::Hold, code, message, "add the right files, or leave them behind");
+        problems.push(problem.at("/objects/attachments"));
+    }
+    Ok(())
+}
+
 /// A file on its way.
 struct Reading {
-    file: File,
+    file: Bytes,
     left: Option<u64>,
     sha: Option<(Sha256, String)>,
     id: RecordId,
@@ -105,13 +155,15 @@ impl Reading {
         if attachment.path.contains("://") {
             return Err(missing("the attachment is an address outside the export and is not fetched", id));
         }
-        let path: Option<PathBuf> = folder::inside(&shared.root, &attachment.path)
-            .map_err(|error| missing("the attachment's file is not in the export", id).with_source(error))?;
-        let Some(path) = path else {
+        let stored = shared.root.find(&attachment.path);
+        let stored =
+            stored.map_err(|error| missing("the attachment's file is not in the export", id).with_source(error))?;
+        let Some(stored) = stored else {
             let message = "the attachment's path leads out of the export";
             return Err(Error::input("allegory.file", message).with_context("attachment", id));
         };
-        let file = File::open(path)
+        let file = stored
+            .as_kept()
             .map_err(|error| missing("the attachment's file cannot be opened", id).with_source(error))?;
         let sha = attachment.sha256.clone().map(|wanted| (Sha256::new(), wanted));
         Ok(Self { file, left: attachment.bytes, sha, id: id.clone() })
@@ -136,7 +188,7 @@ impl Reading {
             return Err(wrong("the file is shorter than declared"));
         }
         if let Some((sha, wanted)) = self.sha.take() {
-            let found: String = sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let found = encoding::hexadecimal(sha);
             if found != wanted {
                 let message = "the file's digest is not the declared one";
                 return Err(Error::input("allegory.file", message).with_context("attachment", &self.id));

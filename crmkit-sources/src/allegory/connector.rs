@@ -1,7 +1,7 @@
 //! The export folder as a source.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, OnceLock},
 };
 
@@ -11,17 +11,24 @@ use crmkit_core::{Error, FileSource, Page, PageRequest, Record, Result, Source, 
 use super::{
     attachments::Attachments,
     blocking,
+    container::Container,
     export::Export,
     manifest::{self, Manifest, SchemaFile},
+    stored::Damage,
 };
 
-/// A CRM's export folder.
+/// A CRM's export folder, or a zip archive of one.
 ///
 /// Reads Allegory's layout (`companies.csv`, `contacts.csv` …, with `manifest.json` and `schema.json` where they are
-/// there) and, through a manifest that names files and columns, the CSV files of any CRM as they are.
+/// there) and, through a manifest that names files and columns, the files of any CRM as they are. A file is CSV or JSON
+/// lines (`.jsonl`), either one behind gzip (`.gz`) or not.
 ///
 /// The first call walks over every file once, to count rows, mark repeated ids, infer types and check digests; after
-/// that pages are read from byte places, so any page can be read again. Files are read on a thread of their own.
+/// that pages are read from byte places, so any page can be read again. Packed files have no such places: pages are read
+/// on in order, and their objects are not declared repeatable. Files are read on a thread of their own.
+///
+/// Memory does not grow with what a file says: a row of more than 8 MB is rejected, a page ends early after 16 MB, and a
+/// packed file may unpack to 250 times its size, or to 64 MB if that is more.
 ///
 /// ```
 /// use crmkit_core::{PageRequest, SourceConnector};
@@ -41,14 +48,14 @@ use super::{
 /// ```
 #[derive(Debug)]
 pub struct ExportFolder {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     attachments: Attachments,
 }
 
 /// What the threads that read share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) root: PathBuf,
+    pub(super) root: Container,
     pub(super) manifest: Option<Manifest>,
     pub(super) schema: SchemaFile,
     pub(super) instance: String,
@@ -60,13 +67,17 @@ impl ExportFolder {
     /// The connector's kind in plans and markers.
     pub const KIND: &'static str = "allegory";
 
-    /// Opens a folder and reads its manifest, if it has one.
+    /// Opens a folder or a zip archive and reads its manifest, if it has one.
     ///
     /// # Errors
-    /// `Input` where it is no folder, or `manifest.json` or `schema.json` cannot be read: with file, line and pointer.
+    /// `Input` where it is neither, or `manifest.json` or `schema.json` cannot be read: with file, line and pointer.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let root = path.as_ref().canonicalize().ok().filter(|path| path.is_dir()).ok_or_else(|| {
-            Error::input("allegory.open", "there is no such folder").with_context("folder", path.as_ref().display())
+        let root = Container::open(path.as_ref()).map_err(|error| {
+            let message = match Damage::of(&error) {
+                Some(damage) => format!("{damage}; {}", damage.remedy),
+                None => "there is no such folder or archive".to_owned(),
+            };
+            Error::input("allegory.open", message).with_context("folder", path.as_ref().display()).with_source(error)
         })?;
         let manifest: Option<Manifest> = manifest::load(&root, manifest::FILE)?;
         if let Some(manifest) = &manifest

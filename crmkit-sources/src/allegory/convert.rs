@@ -37,8 +37,9 @@ impl<T: Into<String>> From<T> for Untold {
 
 impl Converter<'_> {
     /// The record of a row.
-    pub(super) fn record(&self, table: &Table, row: &Row<'_, '_>, id: &str, file: &str, line: u64) -> Record {
+    pub(super) fn record(&self, table: &Table, row: &Row<'_>, id: &str, file: &str, line: u64) -> Record {
         let mut record = Record::new(RecordRef { object: table.name.clone(), id: id.into() });
+        record.fields.reserve(table.fields.len());
         for field in &table.fields {
             match self.value(field, row) {
                 Ok(Some(value)) => {
@@ -58,7 +59,7 @@ impl Converter<'_> {
     }
 
     /// The texts by which links may name the record of a row.
-    pub(super) fn keys(&self, field: &Field, row: &Row<'_, '_>) -> Vec<String> {
+    pub(super) fn keys(&self, field: &Field, row: &Row<'_>) -> Vec<String> {
         match self.value(field, row) {
             Ok(Some(Value::List(values))) => values.iter().map(Value::to_string).collect(),
             Ok(Some(value)) => vec![value.to_string()],
@@ -66,7 +67,7 @@ impl Converter<'_> {
         }
     }
 
-    fn value(&self, field: &Field, row: &Row<'_, '_>) -> Told {
+    fn value(&self, field: &Field, row: &Row<'_>) -> Told {
         let reading = &field.reading;
         match &field.source {
             FieldSource::Cell(slot) => read(reading, row, *slot),
@@ -96,7 +97,7 @@ impl Converter<'_> {
         }
     }
 
-    fn money(&self, reading: &Reading, row: &Row<'_, '_>, amount: Slot, currency: Option<Slot>) -> Told {
+    fn money(&self, reading: &Reading, row: &Row<'_>, amount: Slot, currency: Option<Slot>) -> Told {
         let Some(value) = read(reading, row, amount)? else { return Ok(None) };
         let currency = match currency.and_then(|slot| row.trimmed(slot)) {
             Some(code) if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
@@ -111,14 +112,7 @@ impl Converter<'_> {
         }))
     }
 
-    fn link(
-        &self,
-        row: &Row<'_, '_>,
-        cell: Slot,
-        to: &ObjectName,
-        by: Option<&FieldName>,
-        or_name: Option<Slot>,
-    ) -> Told {
+    fn link(&self, row: &Row<'_>, cell: Slot, to: &ObjectName, by: Option<&FieldName>, or_name: Option<Slot>) -> Told {
         match (row.trimmed(cell), by) {
             (Some(id), None) => Ok(Some(Value::link(RecordRef { object: to.clone(), id: id.into() }))),
             (Some(key), Some(by)) => self.find(to, by, &key),
@@ -141,7 +135,7 @@ impl Converter<'_> {
         }
     }
 
-    fn parent(&self, row: &Row<'_, '_>, kind: Slot, id: Slot, to: &ObjectName, known: &[ObjectName]) -> Told {
+    fn parent(&self, row: &Row<'_>, kind: Slot, id: Slot, to: &ObjectName, known: &[ObjectName]) -> Told {
         let Some(id) = row.trimmed(id) else { return Ok(None) };
         let Some(kind) = row.get(kind) else { return Err("the parent has an id but no type".into()) };
         match parent(&kind, known) {
@@ -151,7 +145,7 @@ impl Converter<'_> {
         }
     }
 
-    fn stage(&self, row: &Row<'_, '_>, id: Slot, name: Option<Slot>, pipeline: Option<Slot>) -> Told {
+    fn stage(&self, row: &Row<'_>, id: Slot, name: Option<Slot>, pipeline: Option<Slot>) -> Told {
         if let Some(id) = row.trimmed(id) {
             return Ok(Some(Value::option(id)));
         }
@@ -182,26 +176,26 @@ pub(super) fn parent<'a>(kind: &str, known: &'a [ObjectName]) -> Option<&'a Obje
     })
 }
 
-fn read(reading: &Reading, row: &Row<'_, '_>, slot: Slot) -> Told {
+fn read(reading: &Reading, row: &Row<'_>, slot: Slot) -> Told {
     match row.get(slot) {
         Some(cell) => Ok(Some(reading.value(&cell)?)),
         None => Ok(None),
     }
 }
 
-fn join(row: &Row<'_, '_>, slots: &[Slot]) -> Option<Value> {
+fn join(row: &Row<'_>, slots: &[Slot]) -> Option<Value> {
     let parts: Vec<_> = slots.iter().filter_map(|slot| row.trimmed(*slot)).collect();
     (!parts.is_empty()).then(|| Value::text(parts.join(" ")))
 }
 
-fn address(row: &Row<'_, '_>, slots: &[Option<Slot>; 5]) -> Option<Value> {
+fn address(row: &Row<'_>, slots: &[Option<Slot>; 5]) -> Option<Value> {
     let [street, city, region, postal_code, country] =
         slots.map(|slot| slot.and_then(|slot| row.get(slot)).map(|cell| Arc::<str>::from(&*cell)).unwrap_or_default());
     let address = Address { street, city, region, postal_code, country };
     (address != Address::default()).then(|| Value::Address(Arc::new(address)))
 }
 
-fn body(row: &Row<'_, '_>, text: Slot, format: Option<Slot>) -> Told {
+fn body(row: &Row<'_>, text: Slot, format: Option<Slot>) -> Told {
     let Some(text) = row.get(text) else { return Ok(None) };
     let rich = |markup| Value::Rich(Arc::new(RichText { markup, text: (&*text).into() }));
     match format.and_then(|slot| row.trimmed(slot)).map(|format| format.to_ascii_lowercase()).as_deref() {
@@ -212,7 +206,7 @@ fn body(row: &Row<'_, '_>, text: Slot, format: Option<Slot>) -> Told {
     }
 }
 
-fn done(row: &Row<'_, '_>, status: Option<Slot>, at: Option<Slot>) -> Told {
+fn done(row: &Row<'_>, status: Option<Slot>, at: Option<Slot>) -> Told {
     const DONE: [&str; 5] = ["completed", "complete", "done", "closed", "finished"];
     const OPEN: [&str; 9] =
         ["open", "not started", "in progress", "waiting", "deferred", "planned", "to do", "todo", "pending"];

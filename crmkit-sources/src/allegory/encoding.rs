@@ -2,13 +2,12 @@
 
 use std::{
     borrow::Cow,
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    path::Path,
-    time::SystemTime,
+    io::{self, Read},
 };
 
 use sha2::{Digest as _, Sha256};
+
+use super::stored::{Bytes, Stamp, Stored};
 
 const CHUNK: usize = 256 * 1024;
 
@@ -20,10 +19,12 @@ pub(super) enum Encoding {
         /// Whether the file begins with a byte order mark.
         mark: bool,
     },
-    /// UTF-16 after its mark.
+    /// UTF-16, after a mark or without one.
     Utf16 {
         /// High byte first.
         big_endian: bool,
+        /// Whether the file begins with a byte order mark.
+        mark: bool,
     },
     /// What is not UTF-8 and carries no mark.
     Windows1252,
@@ -33,23 +34,30 @@ pub(super) enum Encoding {
 #[derive(Clone, Debug)]
 pub(super) struct Survey {
     pub(super) encoding: Encoding,
-    pub(super) bytes: u64,
-    pub(super) modified: Option<SystemTime>,
-    /// Hexadecimal, where it was asked for.
+    /// Line of the first bytes that are not UTF-8, where they decided the encoding.
+    pub(super) decided_by: Option<u64>,
+    /// Some bytes are no text in the encoding that the file's mark names.
+    pub(super) lossy: bool,
+    /// Hexadecimal, of the bytes as the export holds them, where it was asked for.
     pub(super) sha256: Option<String>,
+    stamp: Stamp,
     /// UTF-16 only: places from which decoding can go on, as (offset in the text as UTF-8, offset in the file).
     marks: Vec<(u64, u64)>,
 }
 
 impl Survey {
     /// Looks through the file once, in chunks.
-    pub(super) fn of(path: &Path, sha: bool) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let modified = file.metadata()?.modified().ok();
-        let mut sha = sha.then(Sha256::new);
+    pub(super) fn of(stored: &Stored, sha: bool) -> io::Result<Self> {
+        let stamp = stored.stamp()?;
+        let sha256 = match sha && !stored.is_seekable() {
+            true => Some(digest(stored.as_kept()?)?),
+            false => None,
+        };
+        let mut file = stored.open(0)?;
+        let mut sha = (sha && sha256.is_none()).then(Sha256::new);
         let mut chunk = vec![0; CHUNK];
         let (mut held, mut bytes) = (0, 0_u64);
-        let mut encoding = None;
+        let (mut encoding, mut lossy, mut first_bad) = (None, false, None);
         let (mut marks, mut text, mut decoded) = (Vec::new(), String::new(), 0_u64);
         loop {
             let read = fill(&mut file, &mut chunk[held..])?;
@@ -59,22 +67,28 @@ impl Survey {
             let filled = held + read;
             let last = filled < chunk.len();
             let known = *encoding.get_or_insert_with(|| by_mark(&chunk[..filled]));
-            let from = if bytes == 0 && matches!(known, Encoding::Utf16 { .. }) { 2.min(filled) } else { 0 };
+            let skipped = if matches!(known, Encoding::Utf16 { mark: true, .. }) { 2 } else { 0 };
+            let from = if bytes == 0 { skipped.min(filled) } else { 0 };
             let used = match known {
-                Encoding::Utf8 { .. } => match std::str::from_utf8(&chunk[..filled]) {
+                Encoding::Utf8 { .. } if lossy => filled,
+                Encoding::Utf8 { mark } => match std::str::from_utf8(&chunk[..filled]) {
                     Ok(_) => filled,
                     Err(error) if error.error_len().is_none() && !last => error.valid_up_to(),
-                    Err(_) => {
-                        let mark = matches!(known, Encoding::Utf8 { mark: true });
-                        // A mark that lies is still the file's word; single bytes are then replaced when cells are read.
-                        encoding = Some(if mark { known } else { Encoding::Windows1252 });
+                    Err(error) => {
+                        // A mark that lies is still the file's word; rows with such bytes are left out.
+                        lossy = mark;
+                        if !mark {
+                            first_bad = Some(bytes + error.valid_up_to() as u64);
+                            encoding = Some(Encoding::Windows1252);
+                        }
                         filled
                     }
                 },
-                Encoding::Utf16 { big_endian } => {
+                Encoding::Utf16 { big_endian, .. } => {
                     marks.push((decoded, bytes + from as u64));
                     text.clear();
                     let used = from + decode(&chunk[from..filled], big_endian, last, &mut text);
+                    lossy |= text.contains(char::REPLACEMENT_CHARACTER);
                     decoded += text.len() as u64;
                     used
                 }
@@ -82,14 +96,15 @@ impl Survey {
             };
             bytes += used as u64;
             if last {
-                bytes += (filled - used) as u64;
                 break;
             }
             chunk.copy_within(used..filled, 0);
             held = filled - used;
         }
-        let sha256 = sha.map(|sha| sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        Ok(Self { encoding: encoding.unwrap_or(Encoding::Utf8 { mark: false }), bytes, modified, sha256, marks })
+        let sha256 = sha256.or_else(|| sha.map(hexadecimal));
+        let decided_by = first_bad.map(|bad| line_of(stored, bad)).transpose()?;
+        let encoding = encoding.unwrap_or(Encoding::Utf8 { mark: false });
+        Ok(Self { encoding, decided_by, lossy, sha256, stamp, marks })
     }
 
     /// Where the text begins, in the offsets that [`Survey::open`] takes.
@@ -98,32 +113,60 @@ impl Survey {
     }
 
     /// Whether the file is still the one surveyed.
-    pub(super) fn is_of(&self, path: &Path) -> io::Result<bool> {
-        let now = std::fs::metadata(path)?;
-        Ok(now.len() == self.bytes && now.modified().ok() == self.modified)
+    pub(super) fn is_of(&self, stored: &Stored) -> io::Result<bool> {
+        Ok(stored.stamp()? == self.stamp)
     }
 
     /// The text from `offset` on: a place in the file, or for UTF-16 in the text as UTF-8.
-    pub(super) fn open(&self, path: &Path, offset: u64) -> io::Result<Box<dyn Read + Send>> {
-        let mut file = File::open(path)?;
-        let Encoding::Utf16 { big_endian } = self.encoding else {
-            file.seek(SeekFrom::Start(offset))?;
-            return Ok(Box::new(file));
-        };
+    pub(super) fn open(&self, stored: &Stored, offset: u64) -> io::Result<Bytes> {
+        let Encoding::Utf16 { big_endian, .. } = self.encoding else { return stored.open(offset) };
         let at = self.marks.partition_point(|(decoded, _)| *decoded <= offset).saturating_sub(1);
-        let (decoded, raw) = self.marks.get(at).copied().unwrap_or((0, 2));
-        file.seek(SeekFrom::Start(raw))?;
+        let (decoded, raw) = self.marks.get(at).copied().unwrap_or((0, 0));
+        let file = stored.open(raw)?;
         let mut text =
             Utf16 { file, big_endian, raw: vec![0; CHUNK], held: 0, text: String::new(), at: 0, done: false };
         io::copy(&mut (&mut text).take(offset - decoded), &mut io::sink())?;
         Ok(Box::new(text))
     }
+}
 
+impl Encoding {
     /// The text of one cell's bytes.
     pub(super) fn text<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
-        match self.encoding {
-            Encoding::Windows1252 => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0,
-            _ => String::from_utf8_lossy(bytes),
+        match self {
+            Self::Windows1252 => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0,
+            // Looking at it whole is several times as fast as looking for the place where it breaks.
+            Self::Utf8 { .. } | Self::Utf16 { .. } => {
+                std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+            }
+        }
+    }
+}
+
+/// The digest of all bytes.
+pub(super) fn digest(mut bytes: Bytes) -> io::Result<String> {
+    let (mut sha, mut chunk) = (Sha256::new(), vec![0; CHUNK]);
+    loop {
+        match fill(&mut bytes, &mut chunk)? {
+            0 => return Ok(hexadecimal(sha)),
+            read => sha.update(&chunk[..read]),
+        }
+    }
+}
+
+/// The digest as hexadecimal digits.
+pub(super) fn hexadecimal(sha: Sha256) -> String {
+    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The line in which the byte at `offset` is.
+fn line_of(stored: &Stored, offset: u64) -> io::Result<u64> {
+    let (mut before, mut chunk) = (stored.open(0)?.take(offset), vec![0; CHUNK]);
+    let mut line = 1;
+    loop {
+        match fill(&mut before, &mut chunk)? {
+            0 => return Ok(line),
+            read => line += memchr::memchr_iter(b'\n', &chunk[..read]).count() as u64,
         }
     }
 }
@@ -131,14 +174,17 @@ impl Survey {
 fn by_mark(start: &[u8]) -> Encoding {
     match start {
         [0xEF, 0xBB, 0xBF, ..] => Encoding::Utf8 { mark: true },
-        [0xFF, 0xFE, ..] => Encoding::Utf16 { big_endian: false },
-        [0xFE, 0xFF, ..] => Encoding::Utf16 { big_endian: true },
+        [0xFF, 0xFE, ..] => Encoding::Utf16 { big_endian: false, mark: true },
+        [0xFE, 0xFF, ..] => Encoding::Utf16 { big_endian: true, mark: true },
+        // Two letters of a header whose every other byte is nought.
+        [1..=255, 0, 1..=255, 0, ..] => Encoding::Utf16 { big_endian: false, mark: false },
+        [0, 1..=255, 0, 1..=255, ..] => Encoding::Utf16 { big_endian: true, mark: false },
         _ => Encoding::Utf8 { mark: false },
     }
 }
 
 /// Reads until the buffer is full or the file ends.
-fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+fn fill(file: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..]) {
@@ -163,12 +209,16 @@ fn decode(bytes: &[u8], big_endian: bool, last: bool, text: &mut String) -> usiz
     }
     let units = bytes[..whole].chunks_exact(2).map(unit);
     text.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
+    if last && whole < bytes.len() {
+        text.push(char::REPLACEMENT_CHARACTER);
+        return bytes.len();
+    }
     whole
 }
 
 /// A UTF-16 file read as UTF-8.
 struct Utf16 {
-    file: File,
+    file: Bytes,
     big_endian: bool,
     raw: Vec<u8>,
     held: usize,
@@ -202,7 +252,7 @@ mod tests {
     fn survey(bytes: &[u8]) -> (tempfile::NamedTempFile, Survey) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        let survey = Survey::of(file.path(), true).unwrap();
+        let survey = Survey::of(&Stored::Plain(file.path().into()), true).unwrap();
         (file, survey)
     }
 
@@ -213,18 +263,19 @@ mod tests {
 
     #[test]
     fn a_mark_wins_then_utf8_then_windows_1252() {
-        let cases: [(Vec<u8>, Encoding); 6] = [
+        let cases: [(Vec<u8>, Encoding); 8] = [
             (b"id\n\xC3\xA9".to_vec(), Encoding::Utf8 { mark: false }),
             (b"\xEF\xBB\xBFid\n\xC3\xA9".to_vec(), Encoding::Utf8 { mark: true }),
-            (utf16("id", false), Encoding::Utf16 { big_endian: false }),
-            (utf16("id", true), Encoding::Utf16 { big_endian: true }),
+            (utf16("id", false), Encoding::Utf16 { big_endian: false, mark: true }),
+            (utf16("id", true), Encoding::Utf16 { big_endian: true, mark: true }),
+            (utf16("id", true)[2..].to_vec(), Encoding::Utf16 { big_endian: true, mark: false }),
+            (utf16("id", false)[2..].to_vec(), Encoding::Utf16 { big_endian: false, mark: false }),
             (b"id\n\xE9".to_vec(), Encoding::Windows1252),
             (Vec::new(), Encoding::Utf8 { mark: false }),
         ];
         for (bytes, wanted) in cases {
             let (_, survey) = survey(&bytes);
             assert_eq!(survey.encoding, wanted, "{bytes:?}");
-            assert_eq!(survey.bytes, bytes.len() as u64);
         }
     }
 
@@ -238,7 +289,11 @@ mod tests {
             for offset in [0, 2, 8, ((text.len() / 2) & !7) | 2, text.len()] {
                 let offset = (offset..).find(|at| text.is_char_boundary(*at)).unwrap();
                 let mut rest = String::new();
-                survey.open(file.path(), offset as u64).unwrap().read_to_string(&mut rest).unwrap();
+                survey
+                    .open(&Stored::Plain(file.path().into()), offset as u64)
+                    .unwrap()
+                    .read_to_string(&mut rest)
+                    .unwrap();
                 assert!(rest == text[offset..], "from {offset}");
             }
         }
@@ -252,6 +307,6 @@ mod tests {
 
     #[test]
     fn windows_1252_cells_decode() {
-        assert_eq!(survey(b"\x80\xE9").1.text(b"\x80\xE9"), "€é");
+        assert_eq!(survey(b"\x80\xE9").1.encoding.text(b"\x80\xE9"), "€é");
     }
 }

@@ -1,26 +1,36 @@
 //! A walked export: its objects compiled and profiled, and pages out of them.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crmkit_core::{
-    Cursor, Error, ObjectName, Page, PageRequest, Problem, Record, RecordId, Reject, Result, Schema, Severity, Source,
+    Cursor, Error, ObjectName, Page, PageRequest, Problem, Record, Reject, Result, Schema, Severity, Source,
 };
 
 use super::{
-    ExportFolder,
+    ExportFolder, attachments,
     compile::{self, OpenedFile, Setting},
     connector::Shared,
     convert::Converter,
+    deletions::Deletions,
     encoding::Encoding,
-    folder::{self, DELETED},
-    foreign, header,
+    folder, foreign, header,
     links::Links,
     manifest::{self, DeclaredFile, Manifest, Snapshot},
     profile,
     rows::{Part, Place, Rows},
     stages::Stages,
-    table::{Row, Table, TablePart},
+    stored::Damage,
+    table::{Row, Table, Verdict},
 };
+
+/// Bytes of rows after which a page is full, however few they are.
+const PAGE_BYTES: u64 = 16 << 20;
+
+/// Walks that wait for the next page of a packed file.
+const PARKED: usize = 16;
 
 /// Everything known after the first walk.
 #[derive(Debug)]
@@ -30,7 +40,17 @@ pub(super) struct Export {
     stages: Stages,
     links: Links,
     currency: Option<Arc<str>>,
-    deleted: Option<Part>,
+    deletions: Option<Deletions>,
+    /// Packed files cannot be entered in the middle: the walk that made a page goes on with the next one.
+    parked: Mutex<Vec<Parked>>,
+}
+
+#[derive(Debug)]
+struct Parked {
+    object: ObjectName,
+    part: usize,
+    place: Place,
+    rows: Rows,
 }
 
 impl Export {
@@ -49,11 +69,7 @@ impl Export {
         };
         let mut tables = Vec::new();
         for (name, found) in &listing.objects {
-            let files: Vec<_> = found
-                .files
-                .iter()
-                .filter_map(|file| open(shared, file, "", &mut problems).transpose())
-                .collect::<Result<_>>()?;
+            let files = open_all(shared, &found.files, "", &mut problems)?;
             if files.is_empty() {
                 continue;
             }
@@ -78,41 +94,42 @@ impl Export {
                 );
                 continue;
             }
-            let file = match (&object.file, &object.from_column) {
-                (Some(file), None) => file,
-                (None, Some(from)) => &from.file,
-                _ => {
-                    problems.push(
-                        Problem::new(
-                            Severity::Block,
-                            "no_file",
-                            format!("`{}` needs either `file` or `from_column`", object.object),
-                            "say where its records come from",
-                        )
-                        .at(pointer)
-                        .in_file(manifest::FILE, None),
-                    );
-                    continue;
-                }
-            };
-            let file = DeclaredFile { file: file.clone(), rows: object.rows, sha256: object.sha256.clone() };
-            let Some(file) = open(shared, &file, &pointer, &mut problems)? else { continue };
-            tables.extend(foreign::compile(place, object, &manifest.foreign, file, &setting, &mut problems));
+            let files = object.all_files();
+            if files.is_empty() || (object.from_column.is_some() && files.len() + object.files.len() != 1) {
+                problems.push(
+                    Problem::new(
+                        Severity::Block,
+                        "no_file",
+                        format!("`{}` needs either `file`, `files` or `from_column`", object.object),
+                        "say where its records come from",
+                    )
+                    .at(pointer)
+                    .in_file(manifest::FILE, None),
+                );
+                continue;
+            }
+            let files = open_all(shared, &files, &pointer, &mut problems)?;
+            tables.extend(foreign::compile(place, object, &manifest.foreign, files, &setting, &mut problems));
         }
         for table in &mut tables {
             let name = table.name.clone();
             profile::profile(table, &mut problems).map_err(|error| unreadable(name.as_str(), error))?;
+            if name == "attachments" {
+                attachments::check(table, &shared.root, &mut problems)
+                    .map_err(|error| unreadable("attachments", error))?;
+            }
         }
         let stages = Stages::of(&tables).map_err(|error| unreadable("stages", error))?;
         let links = Links::of(&tables, &stages).map_err(|error| unreadable("links", error))?;
         for table in &mut tables {
             profile::describe(table, &stages, setting.currency.is_some(), &mut problems);
         }
-        let deleted = match folder::inside(&shared.root, DELETED) {
-            Ok(Some(path)) => {
-                Some(Part::open(DELETED.to_owned(), path, false).map_err(|error| unreadable(DELETED, error))?.0)
-            }
-            _ => None,
+        let deletions = match listing.deleted {
+            Some(file) => match open(shared, &DeclaredFile { file, rows: None, sha256: None }, "", &mut problems)? {
+                Some(file) => Deletions::of(file, &setting.objects, &mut problems)?,
+                None => None,
+            },
+            None => None,
         };
         if tables.is_empty() {
             let remedy = "name the folder that has the CSV files";
@@ -128,7 +145,8 @@ impl Export {
             problems,
             gotchas: gotchas(manifest, listing.workflows),
         };
-        Ok(Self { source, tables, stages, links, currency: setting.currency, deleted })
+        let parked = Mutex::default();
+        Ok(Self { source, tables, stages, links, currency: setting.currency, deletions, parked })
     }
 
     /// The table of an object.
@@ -146,86 +164,65 @@ impl Export {
             Some(cursor) => Some(parse(cursor, table)?),
             None => None,
         };
-        if start.is_none() {
-            page.gone = self.gone(&request.object)?;
+        if start.is_none()
+            && let Some(deletions) = &self.deletions
+        {
+            page.gone = deletions.of_object(&request.object)?;
         }
         let converter = Converter { stages: &self.stages, links: &self.links, currency: self.currency.as_ref() };
         let (first, place) = start.map_or((0, None), |(part, place)| (part, Some(place)));
+        let mut bytes = 0;
         for (number, file) in table.parts.iter().enumerate().skip(first) {
             unchanged(&file.part)?;
             let from = place.filter(|_| number == first).unwrap_or(file.part.first);
             let failed = |error| unreadable(&file.part.file, error);
-            let mut rows = Rows::open(&file.part, from).map_err(failed)?;
+            let mut rows = match self.unpark(&table.name, number, from) {
+                Some(rows) => rows,
+                None => Rows::open(&file.part, from).map_err(failed)?,
+            };
             while let Some(at) = rows.advance().map_err(failed)? {
-                if page.rows >= request.limit.max(1) as u64 {
+                if page.rows >= request.limit.max(1) as u64 || (bytes > PAGE_BYTES && page.rows > 0) {
                     page.next = Some(Cursor(format!("{number}:{}:{}", at.offset, at.line)));
+                    if !file.part.stored.is_seekable() {
+                        rows.hold(at);
+                        self.park(Parked { object: table.name.clone(), part: number, place: at, rows });
+                    }
                     return Ok(page);
                 }
-                take(table, number, file, &rows, at, &converter, &mut page);
+                bytes += rows.raw().len() as u64;
+                match table.verdict(number, &rows, at) {
+                    Verdict::Passed => continue,
+                    Verdict::Rejected { code, message, column } => page.rejects.push(Reject {
+                        origin: file.part.file.clone(),
+                        line: Some(at.line),
+                        field: column.map(Into::into),
+                        code: code.to_owned(),
+                        message,
+                    }),
+                    Verdict::Record(id) => {
+                        let row = Row { rows: &rows, cells: &file.cells };
+                        page.items.push(converter.record(table, &row, &id, &file.part.file, at.line));
+                    }
+                }
+                page.rows += 1;
             }
         }
         Ok(page)
     }
 
-    /// Ids that `deleted.csv` lists for an object.
-    fn gone(&self, object: &ObjectName) -> Result<Vec<RecordId>> {
-        let Some(part) = &self.deleted else { return Ok(Vec::new()) };
-        unchanged(part)?;
-        let failed = |error| unreadable(DELETED, error);
-        let mut rows = Rows::open(part, part.first).map_err(failed)?;
-        let mut gone = Vec::new();
-        while rows.advance().map_err(failed)?.is_some() {
-            let named = rows.cell(0);
-            let same = foreign::same_name(&named, object.as_str()) || header::object(&named) == object.as_str();
-            let id = rows.cell(1);
-            if same && !id.trim().is_empty() {
-                gone.push(id.trim().into());
-            }
-        }
-        Ok(gone)
+    fn unpark(&self, object: &ObjectName, part: usize, place: Place) -> Option<Rows> {
+        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = parked.iter().position(|one| one.object == *object && one.part == part && one.place == place)?;
+        Some(parked.remove(found).rows)
     }
-}
 
-/// Takes one row into the page: as a record, as a reject, or not at all.
-fn take(
-    table: &Table,
-    number: usize,
-    file: &TablePart,
-    rows: &Rows<'_>,
-    at: Place,
-    converter: &Converter<'_>,
-    page: &mut Page<Record>,
-) {
-    let row = Row { rows, cells: &file.cells };
-    let mut reject = |code: &str, message: String| {
-        page.rows += 1;
-        page.rejects.push(Reject {
-            origin: file.part.file.clone(),
-            line: Some(at.line),
-            field: None,
-            code: code.to_owned(),
-            message,
-        });
-    };
-    if rows.width() != file.part.width {
-        let message = format!("the row has {} cells where the header has {}", rows.width(), file.part.width);
-        return reject("ragged_row", message);
-    }
-    let marked = table.marked.contains(&(number, at.offset));
-    let Some(id) = row.id(&table.id) else {
-        if !table.distinct {
-            reject("missing_id", "the row has no id".to_owned());
+    fn park(&self, walk: Parked) {
+        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        if parked.len() == PARKED {
+            parked.remove(0);
         }
-        return;
-    };
-    if marked != table.distinct {
-        if !table.distinct {
-            reject("duplicate_id", "an earlier row has the same id".to_owned());
-        }
-        return;
+        parked.push(walk);
     }
-    page.rows += 1;
-    page.items.push(converter.record(table, &row, &id, &file.part.file, at.line));
 }
 
 fn parse(cursor: &Cursor, table: &Table) -> Result<(usize, Place)> {
@@ -238,12 +235,21 @@ fn parse(cursor: &Cursor, table: &Table) -> Result<(usize, Place)> {
     }
 }
 
-fn unchanged(part: &Part) -> Result<()> {
-    if part.survey.is_of(&part.path).map_err(|error| unreadable(&part.file, error))? {
+pub(super) fn unchanged(part: &Part) -> Result<()> {
+    if part.survey.is_of(&part.stored).map_err(|error| unreadable(&part.file, error))? {
         return Ok(());
     }
     let message = "the file changed since the export was described; open the folder again and audit it anew";
     Err(Error::input("allegory.read", message).with_context("file", &part.file))
+}
+
+fn open_all(
+    shared: &Shared,
+    files: &[DeclaredFile],
+    pointer: &str,
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<OpenedFile>> {
+    files.iter().filter_map(|file| open(shared, file, pointer, problems).transpose()).collect()
 }
 
 /// Opens a file of an object; a file that cannot be used is a problem, and the rest still moves.
@@ -258,12 +264,13 @@ fn open(
         problems.push(Problem::new(severity, code, message, remedy).at(pointer).in_file(name.clone(), line));
     };
     let lower = name.to_ascii_lowercase();
-    if [".jsonl", ".gz", ".zip"].iter().any(|end| lower.ends_with(end)) {
-        problem(Severity::Block, "unsupported_file", "only CSV files can be read", "unpack or convert the file", None);
+    if lower.ends_with(".zip") {
+        let message = "an archive cannot be one file of an export";
+        problem(Severity::Block, "unsupported_file", message, "unpack it, or make the whole folder one archive", None);
         return Ok(None);
     }
-    let path = match folder::inside(&shared.root, name) {
-        Ok(Some(path)) => path,
+    let stored = match shared.root.find(name) {
+        Ok(Some(stored)) => stored,
         Ok(None) => {
             problem(
                 Severity::Block,
@@ -281,13 +288,26 @@ fn open(
         }
         Err(error) => return Err(unreadable(name, error)),
     };
-    let opened = Part::open(name.clone(), path, file.sha256.is_some()).map_err(|error| unreadable(name, error))?;
-    let (part, header) = opened;
-    if part.survey.encoding == Encoding::Windows1252 {
-        let message = "the file is not UTF-8 and is read as Windows-1252";
-        problem(Severity::Warn, "guessed_encoding", message, "look at names with accents, or export as UTF-8", None);
+    let part = match Part::open(name.clone(), stored, file.sha256.is_some()) {
+        Ok(part) => part,
+        Err(error) => match Damage::of(&error) {
+            Some(Damage { code, message, remedy }) => {
+                problem(Severity::Block, code, &message, remedy, None);
+                return Ok(None);
+            }
+            None => return Err(unreadable(name, error)),
+        },
+    };
+    let guessed = match part.survey.encoding {
+        Encoding::Windows1252 => Some("the file is not UTF-8 and is read as Windows-1252"),
+        Encoding::Utf16 { mark: false, .. } => Some("the file has no byte order mark and is read as UTF-16"),
+        _ => None,
+    };
+    if let Some(message) = guessed {
+        let remedy = "look at names with accents, or export as UTF-8";
+        problem(Severity::Warn, "guessed_encoding", message, remedy, part.survey.decided_by.or(Some(1)));
     }
-    let (header, renamed) = header::unique(header.into_iter());
+    let (header, renamed) = header::unique(part.header.iter().cloned());
     for renamed in renamed {
         let code = if renamed.empty { "empty_header" } else { "duplicate_header" };
         let message = match renamed.empty {
@@ -334,6 +354,6 @@ fn gotchas(manifest: &Manifest, workflows: usize) -> Vec<String> {
     gotchas
 }
 
-fn unreadable(file: &str, error: io::Error) -> Error {
+pub(super) fn unreadable(file: &str, error: io::Error) -> Error {
     Error::input("allegory.read", "a file of the export cannot be read").with_context("file", file).with_source(error)
 }

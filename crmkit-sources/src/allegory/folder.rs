@@ -1,26 +1,26 @@
 //! Which files the folder has, and which object each is of.
 
-use std::{
-    fs, io,
-    path::{Component, Path, PathBuf},
-};
+use std::io;
 
 use crmkit_core::{ObjectName, Problem, Severity};
 use indexmap::IndexMap;
 
 use super::{
+    container::Container,
     foreign, header, layout,
     manifest::{self, DeclaredFile, Manifest},
 };
 
-/// Deleted records of a delta.
-pub(super) const DELETED: &str = "deleted.csv";
+/// Deleted records of a delta, before the ending.
+const DELETED: &str = "deleted.";
 
 /// The folder's files by what they are.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     /// Objects of the contract with their files.
     pub(super) objects: IndexMap<ObjectName, Found>,
+    /// The list of deleted records.
+    pub(super) deleted: Option<String>,
     /// Automation definitions.
     pub(super) workflows: usize,
     pub(super) problems: Vec<Problem>,
@@ -34,12 +34,16 @@ pub(super) struct Found {
 }
 
 /// Looks through the folder.
-pub(super) fn list(root: &Path, manifest: Option<&Manifest>) -> io::Result<Listing> {
+pub(super) fn list(root: &Container, manifest: Option<&Manifest>) -> io::Result<Listing> {
     let mut listing = Listing::default();
-    let mut files = names(root, "")?;
-    files.extend(names(root, "custom/")?);
-    files.extend(names(root, "links/")?);
-    listing.workflows = names(root, "workflows/")?.iter().filter(|name| name.ends_with(".json")).count();
+    if let Container::Archive(archive) = root {
+        listing.problems.extend(archive.problems.iter().cloned());
+    }
+    let mut files = root.names("")?;
+    listing.deleted = files.iter().find(|file| is_deleted(file)).cloned();
+    files.extend(root.names("custom/")?);
+    files.extend(root.names("links/")?);
+    listing.workflows = root.names("workflows/")?.iter().filter(|name| name.ends_with(".json")).count();
     match manifest {
         Some(manifest) => declared(&mut listing, manifest, &files),
         None => undeclared(&mut listing, &files),
@@ -67,7 +71,7 @@ fn declared(listing: &mut Listing, manifest: &Manifest, files: &[String]) {
         .chain(foreign::files(&manifest.foreign))
         .chain(manifest.ignore.iter().map(String::as_str))
         .collect();
-    for file in files.iter().filter(|file| is_data(file) && *file != DELETED && !named.contains(&file.as_str())) {
+    for file in files.iter().filter(|file| is_data(file) && !is_deleted(file) && !named.contains(&file.as_str())) {
         let message = "the manifest does not name this file, so it is not read";
         let remedy = "add it to the manifest's `objects`, `foreign` or `ignore`";
         let problem = Problem::new(Severity::Warn, "undeclared_file", message, remedy);
@@ -79,7 +83,7 @@ fn undeclared(listing: &mut Listing, files: &[String]) {
     let message = "the folder has no manifest; files are read by their names and nothing checks that they are complete";
     let remedy = "add a manifest.json with rows and sha256 of each file";
     listing.problems.push(Problem::new(Severity::Warn, "no_manifest", message, remedy).in_file(manifest::FILE, None));
-    for file in files.iter().filter(|file| is_data(file) && *file != DELETED) {
+    for file in files.iter().filter(|file| is_data(file) && !is_deleted(file)) {
         let Some(object) = object_of(file) else {
             let message = "no object of the contract has this name, so the file is not read";
             let remedy = "name it in a manifest";
@@ -96,7 +100,7 @@ fn undeclared(listing: &mut Listing, files: &[String]) {
 fn object_of(file: &str) -> Option<ObjectName> {
     let stem =
         file.split_once(".part-").map(|(stem, _)| stem).or_else(|| file.rsplit_once('.').map(|(stem, _)| stem))?;
-    let stem = stem.strip_suffix(".csv").unwrap_or(stem);
+    let stem = [".csv", ".jsonl", ".ndjson"].iter().find_map(|end| stem.strip_suffix(end)).unwrap_or(stem);
     if stem.contains('/') {
         return Some(stem.into());
     }
@@ -107,38 +111,12 @@ fn object_of(file: &str) -> Option<ObjectName> {
 /// Whether a file is one that records come from.
 fn is_data(file: &str) -> bool {
     let file = file.to_ascii_lowercase();
-    [".csv", ".jsonl", ".csv.gz", ".jsonl.gz", ".zip", ".tsv"].iter().any(|end| file.ends_with(end))
+    let file = file.strip_suffix(".gz").unwrap_or(&file);
+    [".csv", ".jsonl", ".ndjson", ".tsv", ".zip"].iter().any(|end| file.ends_with(end))
 }
 
-/// Files of a subfolder, in order.
-fn names(root: &Path, folder: &str) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(root.join(folder)) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.path().is_file()
-            && let Some(name) = entry.file_name().to_str()
-        {
-            names.push(format!("{folder}{name}"));
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// The path of a file of the folder; `None` where the name leads out of it.
-pub(super) fn inside(root: &Path, name: &str) -> io::Result<Option<PathBuf>> {
-    let name = Path::new(name);
-    let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
-    if name.as_os_str().is_empty() || !name.components().all(plain) {
-        return Ok(None);
-    }
-    let path = root.join(name).canonicalize()?;
-    Ok(path.starts_with(root).then_some(path))
+fn is_deleted(file: &str) -> bool {
+    is_data(file) && file.starts_with(DELETED)
 }
 
 #[cfg(test)]
@@ -146,30 +124,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_cannot_leave_the_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        let outside = tempfile::NamedTempFile::new().unwrap();
-        fs::write(root.join("a.csv"), "id").unwrap();
-        assert!(inside(&root, "a.csv").unwrap().is_some());
-        assert!(inside(&root, "./a.csv").unwrap().is_some());
-        for name in ["../a.csv", "/etc/passwd", "x/../../a.csv", "", &outside.path().to_string_lossy()] {
-            assert_eq!(inside(&root, name).unwrap(), None, "{name}");
-        }
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink(outside.path(), root.join("link.csv")).unwrap();
-            assert_eq!(inside(&root, "link.csv").unwrap(), None);
-        }
-        assert!(inside(&root, "missing.csv").is_err());
-    }
-
-    #[test]
     fn file_names_mean_objects() {
         let cases = [
             ("contacts.csv", Some("contacts")),
             ("Contacts.part-0001.csv", Some("contacts")),
             ("matters.csv", Some("deals")),
+            ("contacts.jsonl.gz", Some("contacts")),
+            ("contacts.part-0001.csv.gz", Some("contacts")),
             ("custom/widgets.csv", Some("custom/widgets")),
             ("links/companies__tags.csv", Some("links/companies__tags")),
             ("readme.csv", None),

@@ -16,18 +16,24 @@ pub(super) fn compile(
     place: usize,
     object: &ForeignObject,
     all: &[ForeignObject],
-    file: OpenedFile,
+    files: Vec<OpenedFile>,
     setting: &Setting,
     problems: &mut Vec<Problem>,
 ) -> Option<Table> {
     let pointer = format!("/foreign/{place}");
     let mut columns = Columns::default();
-    let cells = file.header.iter().enumerate().map(|(index, cell)| {
-        columns.slot(cell);
-        Some(index)
-    });
-    let cells: Vec<_> = cells.collect();
-    let mut reader = Reader { columns: &columns, file: file.part.file.clone(), problems, all, setting };
+    let first = files.first()?.part.file.clone();
+    let mut parts = Vec::new();
+    for file in files {
+        let mut cells = Vec::new();
+        for (index, cell) in file.header.iter().enumerate() {
+            let slot = columns.slot(cell);
+            cells.resize(cells.len().max(slot + 1), None);
+            cells[slot].get_or_insert(index);
+        }
+        parts.push(TablePart { part: file.part, cells, rows: file.rows, sha256: file.sha256 });
+    }
+    let mut reader = Reader { columns: &columns, file: first.clone(), problems, all, setting };
     let (id_name, id_pointer) = match (&object.id_column, &object.from_column) {
         (_, Some(from)) => (from.column.clone(), format!("{pointer}/from_column/column")),
         (Some(column), None) => (column.clone(), format!("{pointer}/id_column")),
@@ -72,16 +78,15 @@ pub(super) fn compile(
                 "add fields to the manifest, or leave these columns behind",
             )
             .at(pointer)
-            .in_file(file.part.file.clone(), 1),
+            .in_file(first, 1),
         );
     }
     let name = ObjectName::from(object.object.as_str());
     let label = object.label.clone().unwrap_or_else(|| label_of(&object.object));
-    let part = TablePart { part: file.part, cells, rows: file.rows, sha256: file.sha256 };
     Some(Table {
         schema: ObjectSchema::new(name.clone(), label, object.concept),
         name,
-        parts: vec![part],
+        parts,
         id: vec![id],
         distinct: object.from_column.is_some(),
         fields,
@@ -237,9 +242,11 @@ fn type_of(concept: FieldConcept) -> Option<TypeName> {
 
 /// Names that the manifest uses, to see which of the folder's files belong to it.
 pub(super) fn files(objects: &[ForeignObject]) -> impl Iterator<Item = &str> {
-    objects
-        .iter()
-        .filter_map(|object| object.file.as_deref().or(object.from_column.as_ref().map(|from| from.file.as_str())))
+    objects.iter().flat_map(|object| {
+        let column = object.from_column.as_ref().map(|from| &from.file);
+        let one = object.file.as_ref().or(column);
+        one.into_iter().chain(object.files.iter().map(|file| &file.file)).map(String::as_str)
+    })
 }
 
 /// The folded name of an object, as links and requests compare it.

@@ -7,6 +7,9 @@ use super::values::{self, Moment, NumberShape, Style};
 /// Entries kept of a pick-list; a column with more is text.
 pub(super) const MOST_OPTIONS: usize = 500;
 
+/// Longest entry that a pick-list may have.
+const LONG: usize = 255;
+
 /// Entries up to which a column that nobody declared is taken for a pick-list.
 const FEW: usize = 24;
 
@@ -58,7 +61,7 @@ impl Seen {
         if options && !self.many {
             if let Some(count) = self.options.get_mut(cell) {
                 *count += 1;
-            } else if self.options.len() < MOST_OPTIONS {
+            } else if self.options.len() < MOST_OPTIONS && cell.len() <= LONG {
                 self.options.insert(cell.into(), 1);
             } else {
                 self.many = true;
@@ -91,6 +94,11 @@ impl Seen {
         } else if values::boolean(cell).is_some() {
             self.bools += 1;
         }
+    }
+
+    /// Cells that are numbers, days or moments.
+    pub(super) fn known(&self) -> u64 {
+        self.numbers + self.dates + self.naive + self.zoned
     }
 
     /// Whether any cell was filled.

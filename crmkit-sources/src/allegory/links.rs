@@ -69,7 +69,7 @@ fn index(
         while let Some(place) = rows.advance()? {
             let row = Row { rows: &rows, cells: &file.cells };
             let marked = table.marked.contains(&(number, place.offset));
-            if rows.width() != file.part.width || marked != table.distinct {
+            if rows.fault().is_some() || marked != table.distinct {
                 continue;
             }
             let Some(id) = row.id(&table.id) else { continue };

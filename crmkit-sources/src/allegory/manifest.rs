@@ -1,10 +1,10 @@
 //! `manifest.json` and `schema.json`: what the export says about itself.
 
-use std::{fs, io, path::Path};
-
 use crmkit_core::{Error, FieldConcept, ObjectConcept, Result};
 use indexmap::IndexMap;
 use serde::{Deserialize, de::DeserializeOwned};
+
+use super::container::Container;
 
 pub(super) const FILE: &str = "manifest.json";
 pub(super) const SCHEMA_FILE: &str = "schema.json";
@@ -69,13 +69,18 @@ pub(super) struct DeclaredObject {
 impl DeclaredObject {
     /// Its files, one or several.
     pub(super) fn all_files(&self) -> Vec<DeclaredFile> {
-        let one = self.file.iter().map(|file| DeclaredFile {
-            file: file.clone(),
-            rows: self.rows,
-            sha256: self.sha256.clone(),
-        });
-        one.chain(self.files.iter().cloned()).collect()
+        all_files(self.file.as_ref(), self.rows, self.sha256.as_ref(), &self.files)
     }
+}
+
+fn all_files(
+    file: Option<&String>,
+    rows: Option<u64>,
+    sha256: Option<&String>,
+    files: &[DeclaredFile],
+) -> Vec<DeclaredFile> {
+    let one = file.map(|file| DeclaredFile { file: file.clone(), rows, sha256: sha256.cloned() });
+    one.into_iter().chain(files.iter().cloned()).collect()
 }
 
 /// An object of any CRM.
@@ -93,6 +98,9 @@ pub(super) struct ForeignObject {
     pub(super) rows: Option<u64>,
     #[serde(default)]
     pub(super) sha256: Option<String>,
+    /// Its files, where it is split.
+    #[serde(default)]
+    pub(super) files: Vec<DeclaredFile>,
     #[serde(default)]
     pub(super) id_column: Option<String>,
     /// One record per distinct value of a column.
@@ -100,6 +108,14 @@ pub(super) struct ForeignObject {
     pub(super) from_column: Option<FromColumn>,
     #[serde(default)]
     pub(super) fields: Vec<ForeignField>,
+}
+
+impl ForeignObject {
+    /// Its files: one, several, or the one that a column of it is in.
+    pub(super) fn all_files(&self) -> Vec<DeclaredFile> {
+        let file = self.file.as_ref().or(self.from_column.as_ref().map(|from| &from.file));
+        all_files(file, self.rows, self.sha256.as_ref(), &self.files)
+    }
 }
 
 /// A column whose distinct values are records.
@@ -230,16 +246,18 @@ pub(super) enum TypeName {
 }
 
 /// Reads a JSON document of the folder; `None` where it is not there.
-pub(super) fn load<T: DeserializeOwned>(root: &Path, file: &'static str) -> Result<Option<T>> {
-    let text = match fs::read_to_string(root.join(file)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(Error::input("allegory.open", "a file of the folder cannot be read")
-                .with_context("file", file)
-                .with_source(error));
-        }
+pub(super) fn load<T: DeserializeOwned>(root: &Container, file: &'static str) -> Result<Option<T>> {
+    let unreadable = |message: &str| Error::input("allegory.open", message).with_context("file", file);
+    let bytes = match root.document(file) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(unreadable("a file of the folder cannot be read").with_source(error)),
     };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        unreadable("the document is not UTF-8; save it as UTF-8 and open the folder again").with_context("line", line)
+    })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut json = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut json).map(Some).map_err(|error| {

@@ -1,15 +1,18 @@
-//! Export folders: Allegory's layout, and any CRM's CSV files through a manifest.
+//! Export folders: Allegory's layout, and any CRM's files through a manifest.
 //!
-//! A folder holds one CSV file per object (`companies.csv`, `contacts.csv`, `deals.csv` …) and, better than not, a
-//! `manifest.json` that says how many rows each has, its digest, the time zone and the currency. A manifest with
-//! `foreign` objects names files and columns instead, so that the export of any CRM is read as it is.
+//! A folder, or a zip archive of one, holds a file of CSV or JSON lines, gzip or not, per object (`companies.csv`,
+//! `contacts.jsonl`, `deals.csv.gz` …) and, better than not, a `manifest.json` that says how many rows each has, its digest,
+//! the time zone and the currency. A manifest with `foreign` objects names files and columns instead, so that the export of
+//! any CRM is read as it is.
 
 mod attachments;
 mod blocking;
 mod compile;
 mod connector;
+mod container;
 mod convert;
 mod declare;
+mod deletions;
 mod delimiter;
 mod encoding;
 mod export;
@@ -17,12 +20,16 @@ mod folder;
 mod foreign;
 mod header;
 mod infer;
+mod json;
 mod layout;
+mod lines;
 mod links;
 mod manifest;
 mod profile;
+mod quarantine;
 mod rows;
 mod stages;
+mod stored;
 mod table;
 mod values;
 

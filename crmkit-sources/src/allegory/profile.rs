@@ -7,33 +7,58 @@ use std::{
 };
 
 use crmkit_core::{FieldSchema, FieldType, ObjectName, OptionSchema, Problem, Severity};
+use indexmap::IndexMap;
 
 use super::{
     convert,
     infer::Inferred,
-    rows::Rows,
+    rows::{Fault, Rows},
     stages::Stages,
     table::{Field, FieldSource, Row, Table},
     values::{Kind, Style},
 };
 
+/// Rows with a quote that nothing closes, after which the rest of the file is read on. Each costs a walk to its end.
+const MOST_UNCLOSED: usize = 16;
+
 /// Counts, marks repeated ids, looks at every field, checks what the manifest declares.
 pub(super) fn profile(table: &mut Table, problems: &mut Vec<Problem>) -> io::Result<()> {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let mut ids = HashSet::<u64>::new();
-    let (mut ragged, mut missing, mut repeated) = (0_u64, 0_u64, 0_u64);
-    for (number, file) in table.parts.iter().enumerate() {
+    let mut rejects = IndexMap::<&'static str, Rejected>::new();
+    for number in 0..table.parts.len() {
+        let file = &mut table.parts[number];
+        let name = file.part.file.clone();
         let mut rows = Rows::open(&file.part, file.part.first)?;
         let mut count = 0;
         while let Some(place) = rows.advance()? {
-            count += 1;
-            if rows.width() != file.part.width {
-                ragged += 1;
+            let unclosed = &mut table.parts[number].part.unclosed;
+            if rows.fault() == Some(&Fault::Unclosed)
+                && unclosed.len() < MOST_UNCLOSED
+                && let Err(at) = unclosed.binary_search(&place.offset)
+            {
+                unclosed.insert(at, place.offset);
+                rows = Rows::open(&table.parts[number].part, place)?;
                 continue;
             }
-            let row = Row { rows: &rows, cells: &file.cells };
+            count += 1;
+            let mut reject = |code| {
+                let rejected =
+                    rejects.entry(code).or_insert_with(|| Rejected { file: name.clone(), ..Rejected::default() });
+                rejected.rows += 1;
+                if rejected.rows == 1 {
+                    rejected.line = place.line;
+                }
+            };
+            if let Some(fault) = rows.fault() {
+                reject(fault.code());
+                continue;
+            }
+            let row = Row { rows: &rows, cells: &table.parts[number].cells };
             let Some(id) = row.id(&table.id) else {
-                missing += u64::from(!table.distinct);
+                if !table.distinct {
+                    reject("missing_id");
+                }
                 continue;
             };
             let new = ids.insert(hasher.hash_one(&id));
@@ -41,17 +66,23 @@ pub(super) fn profile(table: &mut Table, problems: &mut Vec<Problem>) -> io::Res
                 table.marked.insert((number, place.offset));
             }
             if !new {
-                repeated += u64::from(!table.distinct);
+                if !table.distinct {
+                    reject("duplicate_id");
+                }
                 continue;
             }
             table.records += 1;
             for field in &mut table.fields {
-                look(field, &row);
+                look(field, &row, &name, place.line);
             }
         }
-        check(file, count, problems);
+        check(&table.parts[number], count, problems);
     }
-    report_rejects(table, [("ragged_row", ragged), ("missing_id", missing), ("duplicate_id", repeated)], problems);
+    for (code, rejected) in rejects {
+        let message = format!("{} rows of `{}` cannot become records", rejected.rows, table.name);
+        let remedy = "the quarantine list names every line; mend the rows, or leave them behind";
+        problems.push(Problem::new(Severity::Warn, code, message, remedy).in_file(rejected.file, rejected.line));
+    }
     for field in &mut table.fields {
         settle(field, &table.name, problems);
     }
@@ -64,8 +95,16 @@ pub(super) fn profile(table: &mut Table, problems: &mut Vec<Problem>) -> io::Res
     Ok(())
 }
 
+/// Rows that cannot become records for one reason, and where the first is.
+#[derive(Debug, Default)]
+struct Rejected {
+    rows: u64,
+    file: String,
+    line: u64,
+}
+
 /// Takes what a row says about a field into account.
-fn look(field: &mut Field, row: &Row<'_, '_>) {
+fn look(field: &mut Field, row: &Row<'_>, file: &str, line: u64) {
     let kind = field.reading.kind;
     match &field.source {
         FieldSource::Cell(slot) | FieldSource::Money { amount: slot, .. } => {
@@ -79,7 +118,19 @@ fn look(field: &mut Field, row: &Row<'_, '_>) {
             } else if (types || options)
                 && let Some(cell) = row.get(*slot)
             {
+                let known = field.seen.known();
                 field.seen.add(cell.trim(), types, options);
+                let told = match kind {
+                    Kind::Date | Kind::Moment if field.reading.format.is_some() => field.reading.value(&cell).is_ok(),
+                    Kind::Int | Kind::Decimal | Kind::Duration | Kind::Date | Kind::Moment => {
+                        field.seen.known() > known
+                    }
+                    _ => true,
+                };
+                if !told {
+                    field.unread += 1;
+                    field.first_unread.get_or_insert_with(|| (file.to_owned(), line));
+                }
             }
         }
         FieldSource::Stage { id, .. } | FieldSource::Pipeline(id) => {
@@ -130,18 +181,19 @@ fn check(file: &super::table::TablePart, rows: u64, problems: &mut Vec<Problem>)
     }
 }
 
-fn report_rejects(table: &Table, counts: [(&str, u64); 3], problems: &mut Vec<Problem>) {
-    for (code, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        let message = format!("{count} rows of `{}` cannot become records", table.name);
-        let remedy = "the quarantine list names every line; mend the rows, or leave them behind";
-        let file = table.parts.first().map(|part| part.part.file.clone()).unwrap_or_default();
-        problems.push(Problem::new(Severity::Warn, code, message, remedy).in_file(file, None));
-    }
-}
-
 /// Decides what the walk showed: types of undeclared fields, number styles.
 fn settle(field: &mut Field, object: &ObjectName, problems: &mut Vec<Problem>) {
     let name = format!("{object}.{}", field.name);
+    if let Some((file, line)) = field.first_unread.take() {
+        let what = match field.reading.kind {
+            Kind::Date | Kind::Moment => "dates in a form that is not declared",
+            _ => "no numbers",
+        };
+        let message = format!("{} cells of `{name}` are {what}; this is the first", field.unread);
+        let remedy = "declare the column's format or export it again; until then records with such a cell are held";
+        let problem = Problem::new(Severity::Hold, "unreadable_value", message, remedy);
+        problems.push(problem.at(format!("/objects/{object}/fields/{}", field.name)).in_file(file, line));
+    }
     if field.reading.kind == Kind::Infer {
         field.reading.kind = match field.seen.infer() {
             Inferred::Bool => Kind::Bool,
@@ -222,7 +274,7 @@ pub(super) fn describe(table: &mut Table, stages: &Stages, currency: bool, probl
         schema.options = options(field, &table.name, stages, problems);
         table.schema.fields.insert(field.name.clone(), schema);
     }
-    table.schema.repeatable = true;
+    table.schema.repeatable = table.parts.iter().all(|part| part.part.stored.is_seekable());
 }
 
 /// Declared entries first, then those that only the records know.

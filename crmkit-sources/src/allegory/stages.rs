@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::{
     header::fold,
     rows::Rows,
-    table::{FieldSource, Row, Slot, Table},
+    table::{Row, Table},
 };
 
 /// Stages with their pipelines.
@@ -31,14 +31,14 @@ impl Stages {
         let table = |name: &str| tables.iter().find(|table| table.name == name);
         if let Some(table) = table("pipelines") {
             each(table, |id, row| {
-                let name = slot(table, "name").and_then(|slot| row.trimmed(slot)).unwrap_or_else(|| id.clone());
+                let name = table.slot("name").and_then(|slot| row.trimmed(slot)).unwrap_or_else(|| id.clone());
                 found.pipelines.entry(id).or_insert(name);
             })?;
         }
         if let Some(table) = table("stages") {
             each(table, |id, row| {
-                let name = slot(table, "name").and_then(|slot| row.trimmed(slot)).unwrap_or_else(|| id.clone());
-                let pipeline = slot(table, "pipeline_id").and_then(|slot| row.trimmed(slot));
+                let name = table.slot("name").and_then(|slot| row.trimmed(slot)).unwrap_or_else(|| id.clone());
+                let pipeline = table.slot("pipeline_id").and_then(|slot| row.trimmed(slot));
                 found.stages.entry(id).or_insert(Stage { name, pipeline });
             })?;
         }
@@ -89,19 +89,12 @@ impl Stages {
     }
 }
 
-fn slot(table: &Table, field: &str) -> Option<Slot> {
-    table.fields.iter().find(|known| known.name == field).and_then(|field| match &field.source {
-        FieldSource::Cell(slot) | FieldSource::Link { cell: slot, .. } => Some(*slot),
-        _ => None,
-    })
-}
-
-fn each(table: &Table, mut take: impl FnMut(String, &Row<'_, '_>)) -> io::Result<()> {
+fn each(table: &Table, mut take: impl FnMut(String, &Row<'_>)) -> io::Result<()> {
     for file in &table.parts {
         let mut rows = Rows::open(&file.part, file.part.first)?;
         while rows.advance()?.is_some() {
             let row = Row { rows: &rows, cells: &file.cells };
-            if rows.width() == file.part.width
+            if rows.fault().is_none()
                 && let Some(id) = row.id(&table.id)
             {
                 take(id, &row);

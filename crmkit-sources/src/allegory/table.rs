@@ -6,7 +6,7 @@ use crmkit_core::{FieldConcept, FieldName, ObjectName, ObjectSchema};
 
 use super::{
     infer::Seen,
-    rows::{Part, Rows},
+    rows::{Fault, Part, Place, Rows},
     values::{Kind, Reading},
 };
 
@@ -28,6 +28,52 @@ pub(super) struct Table {
     /// Rows that repeat an id, as (part, offset); with `distinct` the rows that are the first of theirs.
     pub(super) marked: HashSet<(usize, u64)>,
     pub(super) records: u64,
+}
+
+/// What becomes of a row.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Nothing: its table counts distinct ids, not rows.
+    Passed,
+    /// It cannot be a record.
+    Rejected { code: &'static str, message: String, column: Option<String> },
+    /// A record of this id.
+    Record(String),
+}
+
+impl Table {
+    /// What becomes of the current row of a part, once the table is profiled.
+    pub(super) fn verdict(&self, number: usize, rows: &Rows, at: Place) -> Verdict {
+        let file = &self.parts[number];
+        let reject = |code, message, cell: Option<usize>| Verdict::Rejected {
+            code,
+            message,
+            column: cell.and_then(|cell| file.part.header.get(cell)).cloned(),
+        };
+        if let Some(fault) = rows.fault() {
+            return reject(fault.code(), fault.message(file.part.header.len()), Fault::cell(fault));
+        }
+        let cell = self.id.first().and_then(|slot| file.cells.get(*slot).copied().flatten());
+        let Some(id) = (Row { rows, cells: &file.cells }).id(&self.id) else {
+            if self.distinct {
+                return Verdict::Passed;
+            }
+            return reject("missing_id", "the row has no id".to_owned(), cell);
+        };
+        match (self.marked.contains(&(number, at.offset)), self.distinct) {
+            (true, false) => reject("duplicate_id", "an earlier row has the same id".to_owned(), cell),
+            (false, true) => Verdict::Passed,
+            _ => Verdict::Record(id),
+        }
+    }
+
+    /// The column of a field that is one cell.
+    pub(super) fn slot(&self, field: &str) -> Option<Slot> {
+        self.fields.iter().find(|known| known.name == field).and_then(|field| match &field.source {
+            FieldSource::Cell(slot) | FieldSource::Link { cell: slot, .. } => Some(*slot),
+            _ => None,
+        })
+    }
 }
 
 /// A file of an object with its declared facts.
@@ -53,6 +99,9 @@ pub(super) struct Field {
     pub(super) source: FieldSource,
     pub(super) reading: Reading,
     pub(super) seen: Seen,
+    /// Cells that its declared type cannot read, and where the first is.
+    pub(super) unread: u64,
+    pub(super) first_unread: Option<(String, u64)>,
 }
 
 /// Which cells a field is made of.
@@ -118,6 +167,8 @@ impl Field {
             source,
             reading: Reading { kind, style: super::values::Style::Dot, format: None, zone: None },
             seen: Seen::default(),
+            unread: 0,
+            first_unread: None,
         }
     }
 
@@ -137,12 +188,12 @@ pub(super) fn label_of(name: &str) -> String {
 }
 
 /// A row with its table's slots.
-pub(super) struct Row<'r, 'p> {
-    pub(super) rows: &'r Rows<'p>,
+pub(super) struct Row<'r> {
+    pub(super) rows: &'r Rows,
     pub(super) cells: &'r [Option<usize>],
 }
 
-impl<'r> Row<'r, '_> {
+impl<'r> Row<'r> {
     /// The cell's text, if anything is in it.
     pub(super) fn get(&self, slot: Slot) -> Option<std::borrow::Cow<'r, str>> {
         let cell = self.rows.cell(self.cells.get(slot).copied().flatten()?);

@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
     let told = schedule(&host, &web, pass).await?;
     web.close(pass).await?;
 
-    let report = web.run_report(pass, &Action::Finished).await?;
+    let report = web.run_report(pass).await?;
     let (created, held) = report.objects.iter().fold((0, 0), |sum, count| (sum.0 + count.created, sum.1 + count.held));
     println!("{} jobs, {} workers, {} of them killed", told.jobs, told.workers, told.killed);
     println!("{} waits, {} decisions", told.waits, told.decisions);

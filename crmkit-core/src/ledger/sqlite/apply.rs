@@ -11,7 +11,7 @@ use crate::{
     Change, Error, Fact, LedgerKey, MigrationId, PriorValues, RecordRef, Result, Row, UnitKey, UnitState, UnitStatus,
     ledger::{
         audit::{ChainHead, content_of},
-        transition::{another_destination, merge_prior},
+        transition::{another_destination, claimed, merge_prior},
     },
 };
 
@@ -109,10 +109,14 @@ pub(super) fn apply(
             return Err(another_destination(step.key()));
         }
     }
-    table.finish().and_then(|()| apply_others(connection, head, &batch.others)).or_failed("ledger.commit")
+    if let Some(key) = table.finish().or_failed("ledger.commit")? {
+        return Err(claimed(&key));
+    }
+    apply_others(connection, head, &batch.others).or_failed("ledger.commit")
 }
 
 fn apply_others(connection: &Connection, head: &mut ChainHead, steps: &[Step]) -> rusqlite::Result<()> {
+    let before = *head;
     let mut audit = connection.prepare_cached("INSERT INTO audit (sequence, content, chain) VALUES (?1, ?2, ?3)")?;
     for step in steps {
         match step {
@@ -141,6 +145,11 @@ fn apply_others(connection: &Connection, head: &mut ChainHead, steps: &[Step]) -
                 connection.prepare_cached("DELETE FROM facts WHERE kind = ?1 AND key = ?2")?.execute([kind, key])?;
             }
         }
+    }
+    if *head != before {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO audit_head (one, sequence, chain) VALUES (1, ?1, ?2)")?
+            .execute(params![head.sequence as i64, head.chain.as_bytes()])?;
     }
     Ok(())
 }

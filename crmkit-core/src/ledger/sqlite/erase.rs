@@ -9,7 +9,10 @@ use super::{
     row::{COLUMNS, Encoded, decode, json, parsed},
     table::RowTable,
 };
-use crate::{Erase, Fact, LedgerKey, MigrationId, RecordRef, Result, Row, ledger::erase::names_one};
+use crate::{
+    Erase, Fact, LedgerKey, MigrationId, RecordRef, Result, Row,
+    ledger::erase::{Left, without},
+};
 
 /// Erases within the writer's transaction and says how many entries went.
 pub(super) fn erase(connection: &Connection, migration: &MigrationId, scope: &Erase) -> Result<u64> {
@@ -35,8 +38,14 @@ fn erase_records(connection: &Connection, migration: &MigrationId, records: &[Re
             [mapping.as_str(), object.as_str(), id.as_str(), part.as_str()],
         )?;
     }
-    for fact in facts_naming(connection, records)? {
-        gone += connection.execute("DELETE FROM facts WHERE kind = ?1 AND key = ?2", [&fact.kind, &fact.key])?;
+    for (fact, left) in facts_naming(connection, records)? {
+        match left {
+            Left::Changed(Fact { kind, key, value }) => {
+                let sql = "UPDATE facts SET value = ?3 WHERE kind = ?1 AND key = ?2";
+                connection.execute(sql, [kind, key, json(&value)])?;
+            }
+            _ => gone += connection.execute("DELETE FROM facts WHERE kind = ?1 AND key = ?2", [fact.kind, fact.key])?,
+        }
     }
     stop_waiting(connection, migration, records)?;
     Ok(gone as u64)
@@ -70,14 +79,15 @@ fn keys_of(
     Ok(keys)
 }
 
-fn facts_naming(connection: &Connection, records: &[RecordRef]) -> rusqlite::Result<Vec<Fact>> {
+fn facts_naming(connection: &Connection, records: &[RecordRef]) -> rusqlite::Result<Vec<(Fact, Left)>> {
     let mut all = connection.prepare("SELECT kind, key, value FROM facts")?;
     let mut rows = all.query([])?;
     let mut named = Vec::new();
     while let Some(row) = rows.next()? {
         let fact = Fact { kind: row.get(0)?, key: row.get(1)?, value: parsed(2, row.get_ref(2)?.as_str()?)? };
-        if names_one(&fact, records) {
-            named.push(fact);
+        let left = without(&fact, records);
+        if left != Left::Whole {
+            named.push((fact, left));
         }
     }
     Ok(named)

@@ -16,8 +16,8 @@ use super::{
     schema,
 };
 use crate::{
-    AuditLine, Binding, Count, Cursor, Digest, Entry, Fact, LedgerKey, MigrationId, RecordRef, Result, Row, Select,
-    UnitKey, UnitState,
+    AuditLine, Binding, Count, Cursor, Digest, Entry, Fact, LedgerKey, MigrationId, RecordRef, Result, Row, RowState,
+    Select, UnitKey, UnitState,
     ledger::{
         cursor::{after_count, after_number, after_row, after_unit, count_key},
         transition::unbound,
@@ -93,10 +93,12 @@ impl Reader {
             }
             Select::Rows { mapping, pass, states } => {
                 let after = After::row(after, migration)?;
+                // Only a condition in the index's own words lets SQLite use it.
+                let held = if *states == [RowState::Held] { "AND e.state = 6" } else { "" };
                 let sql = format!(
                     "SELECT {COLUMNS} FROM entries e
                      WHERE e.mapping = ?6 AND (e.object, e.id, e.part) {} (?2, ?3, ?4)
-                       AND (?7 IS NULL OR e.pass = ?7) AND (?8 = 0 OR (?8 >> e.state) & 1)
+                       AND (?7 IS NULL OR e.pass = ?7) AND (?8 = 0 OR (?8 >> e.state) & 1) {held}
                      ORDER BY e.object, e.id, e.part LIMIT ?5",
                     after.operator()
                 );

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::file::OrFailed;
 use crate::{Error, Result};
@@ -12,7 +12,8 @@ const APPLICATION_ID: i32 = 0x6372_6d6b;
 
 /// What each version of the layout added to the one before. `user_version` is the number of steps a file has taken.
 /// A released step never changes.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
     CREATE TABLE leases (
@@ -64,7 +65,16 @@ const STEPS: &[&str] = &["
     ) WITHOUT ROWID;
 
     CREATE TABLE audit (sequence INTEGER PRIMARY KEY, content TEXT NOT NULL, chain BLOB NOT NULL);
-"];
+",
+    "
+    -- how far the audit log reaches, moved with every commit: lines cut off at its end are missed
+    CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL, chain BLOB NOT NULL);
+    INSERT INTO audit_head SELECT 1, sequence, chain FROM audit ORDER BY sequence DESC LIMIT 1;
+
+    -- what waits is asked for after every run and is little among much
+    CREATE INDEX held ON entries (mapping, object, id, part) WHERE state = 6;
+",
+];
 
 /// The writing connection, of a file that is a ledger of this release's layout.
 pub(super) fn open(path: &Path) -> Result<Connection> {
@@ -133,23 +143,26 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
     connection.pragma_update(None, "cache_size", -8_000)?; // a fixed 8 MB: keys arrive in order
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "secure_delete", "FAST")?;
+    // Not FAST, which leaves freed pages as they were: an erasure later on would not reach what they hold.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 
-/// Takes the steps that the file has not taken yet, each whole or not at all.
+/// Takes the steps that the file has not taken yet, all or none.
 fn upgrade(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let taken = usize::try_from(version).unwrap_or(0);
-    for (step, sql) in steps.iter().enumerate().skip(taken) {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(sql)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", step as i64 + 1)?;
-        transaction.commit()?;
+    if taken >= steps.len() {
+        return Ok(());
     }
-    Ok(())
+    for sql in &steps[taken..] {
+        transaction.execute_batch(sql)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", steps.len() as i64)?;
+    transaction.commit()
 }
 
 #[cfg(test)]
@@ -168,9 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_fails_leaves_the_version_before() {
+    fn a_step_that_fails_leaves_the_file_as_it_was() {
         let mut connection = Connection::open_in_memory().unwrap();
-        upgrade(&mut connection, &["CREATE TABLE a (x)", "CREATE TABLE b (x); nonsense"]).unwrap_err();
+        upgrade(&mut connection, &["CREATE TABLE a (x)"]).unwrap();
+        let steps = ["CREATE TABLE a (x)", "CREATE TABLE b (x)", "CREATE TABLE c (x); nonsense"];
+        upgrade(&mut connection, &steps).unwrap_err();
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
         assert_eq!((version, tables), (1, 1));

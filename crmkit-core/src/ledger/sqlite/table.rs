@@ -7,7 +7,7 @@ use super::row::{
 };
 use crate::{
     LedgerKey, MappingId, MigrationId, Part, RecordRef, Row, RowState, Uncertain,
-    ledger::transition::{Kept, takes_another},
+    ledger::transition::{Kept, claims, takes_another},
 };
 
 /// The table of rows, with what is kept beside it: links and counts.
@@ -20,6 +20,7 @@ pub(super) struct RowTable<'c> {
     link: CachedStatement<'c>,
     unlink: CachedStatement<'c>,
     tally: Vec<(Place, i64)>,
+    touched: Vec<Touched>,
 }
 
 /// What rows are counted by.
@@ -32,6 +33,13 @@ struct Place {
     pass: u32,
 }
 
+/// A row of this commit: which destination record it had for its source record alone, and which it has.
+struct Touched {
+    key: LedgerKey,
+    before: Option<RecordRef>,
+    now: Option<RecordRef>,
+}
+
 /// What has to be known of a row before it is overwritten.
 struct Old {
     state: RowState,
@@ -41,6 +49,12 @@ struct Old {
     open: bool,
     links: Option<String>,
     settled: Option<String>,
+}
+
+impl Old {
+    fn claim(&self, part: &Part) -> Option<&RecordRef> {
+        self.destination.as_ref().filter(|_| claims(self.state, part, self.open))
+    }
 }
 
 impl<'c> RowTable<'c> {
@@ -73,12 +87,13 @@ impl<'c> RowTable<'c> {
                      AND mapping = ?3 AND object = ?4 AND id = ?5 AND part = ?6",
             )?,
             tally: Vec::new(),
+            touched: Vec::new(),
         })
     }
 
     /// Opens an intent; the row remembers how it was settled.
     pub(super) fn intend(&mut self, row: &Encoded) -> rusqlite::Result<()> {
-        if self.insert_new(row)? {
+        if row.destination.is_none() && self.insert_new(row)? {
             return Ok(());
         }
         let old = self.find(&row.key)?;
@@ -110,6 +125,37 @@ impl<'c> RowTable<'c> {
         Ok(!refused)
     }
 
+    /// Remembers what a row of this commit had for itself before, and has now.
+    fn touch(&mut self, key: &LedgerKey, old: Option<&Old>, now: Option<RecordRef>) {
+        match self.touched.last_mut() {
+            Some(last) if last.key == *key => last.now = now,
+            _ => {
+                let before = old.and_then(|old| old.claim(&key.part)).cloned();
+                self.touched.push(Touched { key: key.clone(), before, now });
+            }
+        }
+    }
+
+    /// The first row of this commit that took a destination record which another source record has.
+    fn claimed(&self) -> rusqlite::Result<Option<LedgerKey>> {
+        let mut others = self.connection.prepare_cached(
+            "SELECT state, part, intent IS NOT NULL FROM entries
+             WHERE to_id IS NOT NULL AND to_object = ?1 AND to_id = ?2
+                 AND NOT (mapping = ?3 AND object = ?4 AND id = ?5)",
+        )?;
+        for Touched { key, now, .. } in self.touched.iter().filter(|touched| touched.before != touched.now) {
+            let Some(to) = now else { continue };
+            let (mapping, object, id, _) = key_of(key);
+            let mut others = others.query((to.object.as_str(), to.id.as_str(), mapping, object, id))?;
+            while let Some(other) = others.next()? {
+                if claims(state_of(other, 0)?, &Part::from(other.get_ref(1)?.as_str()?), other.get(2)?) {
+                    return Ok(Some(key.clone()));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Closes an intent that was not applied.
     pub(super) fn free(&mut self, key: &LedgerKey) -> rusqlite::Result<()> {
         let Some(kept) = self.read(key)? else { return Ok(()) };
@@ -125,6 +171,7 @@ impl<'c> RowTable<'c> {
     /// Forgets a row.
     pub(super) fn remove(&mut self, key: &LedgerKey) -> rusqlite::Result<()> {
         let Some(old) = self.find(key)? else { return Ok(()) };
+        self.touch(key, Some(&old), None);
         self.count(key, old.state, old.uncertain, old.pass, -1);
         self.relink(key, old.links.as_deref(), None)?;
         self.connection
@@ -177,6 +224,8 @@ impl<'c> RowTable<'c> {
     }
 
     fn write(&mut self, old: Option<&Old>, new: &Encoded, settled: Option<&str>) -> rusqlite::Result<()> {
+        let claim = new.destination.as_ref().filter(|_| claims(new.state, &new.key.part, new.intent.is_some()));
+        self.touch(&new.key, old, claim.cloned());
         let Some(old) = old else { return self.insert_new(new).map(drop) };
         put(&mut self.update, new, settled)?;
         self.count(&new.key, old.state, old.uncertain, old.pass, -1);
@@ -209,8 +258,8 @@ impl<'c> RowTable<'c> {
         }
     }
 
-    /// Writes the counts. Nothing but this keeps them right.
-    pub(super) fn finish(self) -> rusqlite::Result<()> {
+    /// Writes the counts: nothing but this keeps them right. Gives the first row that may not be kept.
+    pub(super) fn finish(self) -> rusqlite::Result<Option<LedgerKey>> {
         let mut add = self.connection.prepare_cached(
             "INSERT INTO counts (mapping, part, state, uncertain, pass, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT DO UPDATE SET entries = entries + excluded.entries",
@@ -219,7 +268,7 @@ impl<'c> RowTable<'c> {
             let uncertain = uncertain.map_or(-1, uncertain_number);
             add.execute(params![mapping.as_str(), part.as_str(), state_number(*state), uncertain, pass, by])?;
         }
-        Ok(())
+        self.claimed()
     }
 }
 

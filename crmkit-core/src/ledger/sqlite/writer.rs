@@ -90,7 +90,7 @@ impl Writer {
         if let Some(binding) = &binding {
             bound.get_or_init(|| binding.clone());
         }
-        let head = head_of(&connection).or_failed("ledger.open")?;
+        let head = head_of(&connection, path)?;
         Ok(Self { connection, clock, binding, bound, head })
     }
 
@@ -133,9 +133,6 @@ impl Writer {
     }
 
     fn try_transact(&mut self, tasks: Vec<Task>, erases: bool) -> Result<Vec<Result<Answer>>> {
-        if erases {
-            self.connection.pragma_update(None, "secure_delete", "ON").or_failed("ledger.erase")?;
-        }
         self.execute("BEGIN IMMEDIATE")?;
         let mut answers = Vec::with_capacity(tasks.len());
         for task in tasks {
@@ -159,7 +156,6 @@ impl Writer {
     /// What was erased must not survive in the log beside the file. A reader may delay that until the next checkpoint.
     fn forget_log(&self) {
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        let _ = self.connection.pragma_update(None, "secure_delete", "FAST");
     }
 
     fn execute(&self, sql: &str) -> Result<()> {
@@ -272,14 +268,25 @@ impl Writer {
     }
 }
 
-fn head_of(connection: &Connection) -> rusqlite::Result<ChainHead> {
-    let last = "SELECT sequence, chain FROM audit ORDER BY sequence DESC LIMIT 1";
-    let head = connection
-        .query_row(last, [], |row| {
+/// The head that the last commit kept; the log has to reach exactly that far.
+fn head_of(connection: &Connection, path: &Path) -> Result<ChainHead> {
+    let read = |sql| {
+        let head = connection.query_row(sql, [], |row| {
             Ok(ChainHead { sequence: unsigned(row, 0)?, chain: digest(row, 1)?.unwrap_or(ChainHead::default().chain) })
-        })
-        .optional()?;
-    Ok(head.unwrap_or_default())
+        });
+        head.optional().or_failed("ledger.open")
+    };
+    let kept = read("SELECT sequence, chain FROM audit_head")?;
+    let last = read("SELECT sequence, chain FROM audit ORDER BY sequence DESC LIMIT 1")?;
+    if kept != last {
+        let message = "lines are missing at the end of the audit log: restore the ledger's file from a backup";
+        let place = |head: Option<ChainHead>| head.unwrap_or_default().sequence;
+        return Err(Error::storage("ledger.open", message)
+            .with_context("file", path.display())
+            .with_context("found", format!("line {}", place(last)))
+            .with_context("expected", format!("line {}", place(kept))));
+    }
+    Ok(last.unwrap_or_default())
 }
 
 fn moment(text: &str) -> Result<DateTime<Utc>> {

@@ -1,17 +1,19 @@
 //! Rules for destinations: what the engine relies on, each as a function that panics where a connector breaks it.
 //!
 //! ```ignore
-//! crmkit_core::destination_conformance!(MyHarness);
+//! crmkit_core::conformance_tests!(destination, MyHarness);
 //! ```
 
 mod rules;
 mod saboteur;
+mod spans;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::Rule;
 use crate::{DestinationWriter, Fields, ObjectName, PageRequest, RecordId, Stored};
 
 pub use rules::*;
@@ -95,39 +97,36 @@ pub trait DestinationHarness: Send + Sync + Sized + 'static {
     }
 }
 
-/// Turns every rule into a test of its own.
+/// All rules, to run them by a loop.
+pub fn rules<H: DestinationHarness>() -> Vec<Rule> {
+    crate::destination_conformance!(@list H)
+}
+
+/// See [`conformance_tests!`](crate::conformance_tests).
+#[doc(hidden)]
 #[macro_export]
 macro_rules! destination_conformance {
-    ($harness:ty) => {
-        $crate::destination_conformance!(@rules $harness:
-            outcomes_are_in_order_and_complete,
-            one_bad_record_does_not_sink_the_others,
-            a_lost_answer_creates_nothing_twice,
-            a_lost_request_creates_nothing_twice,
-            an_unreadable_answer_creates_nothing_twice,
-            a_server_error_leaves_no_doubt_unsaid,
-            a_throttled_write_arrives_once_or_not_at_all,
-            an_unknown_field_is_refused_not_dropped,
-            a_refused_token_is_never_retried,
-            no_secret_is_shown,
-            what_cannot_leave_in_time_is_not_sent,
-            a_dropped_write_can_be_found,
-            an_update_changes_only_what_it_names,
-            removing_twice_is_success,
-            a_missing_record_is_none,
-        );
-    };
-    (@rules $harness:ty: $($rule:ident,)*) => {
-        $(
-            #[tokio::test]
-            async fn $rule() {
-                $crate::testing::conformance::destination::$rule::<$harness>().await;
-            }
-        )*
-
-        #[test]
-        fn no_rule_is_left_out() {
-            assert_eq!($crate::testing::conformance::destination::RULES, [$(stringify!($rule)),*]);
+    ($harness:ty) => { $crate::destination_conformance!(@tests $harness); };
+    (@$what:ident $harness:ty) => {
+        $crate::conformance_rules! { $what destination $harness:
+            outcomes_are_in_order_and_complete
+            one_bad_record_does_not_sink_the_others
+            a_lost_answer_creates_nothing_twice
+            a_lost_request_creates_nothing_twice
+            an_unreadable_answer_creates_nothing_twice
+            a_server_error_leaves_no_doubt_unsaid
+            a_throttled_write_arrives_once_or_not_at_all
+            a_settled_batch_replayed_changes_nothing
+            an_unknown_field_is_refused_not_dropped
+            an_unknown_option_is_refused_not_dropped
+            a_refused_token_is_never_retried
+            no_secret_is_shown
+            no_secret_is_in_a_span
+            what_cannot_leave_in_time_is_not_sent
+            a_dropped_write_can_be_found
+            an_update_changes_only_what_it_names
+            removing_twice_is_success
+            a_missing_record_is_none
         }
     };
 }

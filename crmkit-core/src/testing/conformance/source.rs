@@ -1,10 +1,15 @@
-//! What every source keeps to.
+//! Rules for sources: what the engine relies on, each as a function that panics where a connector breaks it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use futures::future::BoxFuture;
 
+use super::{Rule, skip};
 use crate::{Cursor, ErrorKind, FieldType, ObjectName, Page, PageRequest, Record, RecordId, SourceConnector, Value};
 
 /// A source under test, and what is in it.
@@ -22,67 +27,40 @@ pub trait SourceHarness: Sized + Send + Sync + 'static {
     fn empty_object(&self) -> Option<ObjectName> {
         None
     }
-}
-
-/// A rule with its name.
-pub struct SourceRule {
-    /// The rule's function.
-    pub name: &'static str,
-    /// Runs it; breaking it panics.
-    pub run: fn() -> BoxFuture<'static, ()>,
-}
-
-impl std::fmt::Debug for SourceRule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
+    /// Adds a record to the object, as people do between two pages. Says no where it cannot.
+    async fn add_record(&self) -> bool {
+        false
+    }
+    /// Requests that the source has sent so far, where they are counted.
+    fn requests(&self) -> Option<u64> {
+        None
     }
 }
 
-macro_rules! rules {
-    ($($rule:ident),* $(,)?) => {
-        /// The names of all rules.
-        pub const SOURCE_RULES: &[&str] = &[$(stringify!($rule)),*];
-
-        /// All rules, to run them by a loop.
-        pub fn source_rules<H: SourceHarness>() -> Vec<SourceRule> {
-            vec![$(SourceRule { name: stringify!($rule), run: || Box::pin($rule::<H>()) }),*]
-        }
-    };
+/// All rules, to run them by a loop.
+pub fn rules<H: SourceHarness>() -> Vec<Rule> {
+    crate::source_conformance!(@list H)
 }
 
-rules! {
-    every_record_comes_exactly_once,
-    every_row_is_a_record_or_a_reject,
-    reading_on_from_any_cursor_gives_the_rest,
-    the_same_request_gives_the_same_page,
-    an_unknown_object_is_an_input_error,
-    an_empty_object_is_an_empty_last_page,
-    describing_twice_gives_the_same,
-    every_value_fits_the_schema,
-}
-
-/// Turns each rule for sources into a test of its own: `source_conformance!(Harness);`.
+/// See [`conformance_tests!`](crate::conformance_tests).
+#[doc(hidden)]
 #[macro_export]
 macro_rules! source_conformance {
-    ($harness:ty) => {
-        $crate::source_conformance! { $harness:
-            every_record_comes_exactly_once,
-            every_row_is_a_record_or_a_reject,
-            reading_on_from_any_cursor_gives_the_rest,
-            the_same_request_gives_the_same_page,
-            an_unknown_object_is_an_input_error,
-            an_empty_object_is_an_empty_last_page,
-            describing_twice_gives_the_same,
-            every_value_fits_the_schema,
+    ($harness:ty) => { $crate::source_conformance!(@tests $harness); };
+    (@$what:ident $harness:ty) => {
+        $crate::conformance_rules! { $what source $harness:
+            every_record_comes_exactly_once
+            every_row_is_a_record_or_a_reject
+            reading_on_from_any_cursor_gives_the_rest
+            the_same_request_gives_the_same_page
+            records_added_meanwhile_do_not_shift_pages
+            an_unknown_object_is_an_input_error
+            an_empty_object_is_an_empty_last_page
+            describing_twice_gives_the_same
+            every_value_fits_the_schema
+            nothing_is_requested_before_the_first_poll
+            nothing_is_requested_after_a_drop
         }
-    };
-    ($harness:ty: $($rule:ident),* $(,)?) => {
-        $(
-            #[tokio::test]
-            async fn $rule() {
-                $crate::testing::conformance::source::$rule::<$harness>().await;
-            }
-        )*
     };
 }
 
@@ -110,7 +88,7 @@ async fn walk(
     }
 }
 
-/// Over the pages from the first to the last every record comes once, whatever the page size.
+/// "`read` gives every record of an object exactly once over the pages from the first to `next: None`", whatever the page size.
 pub async fn every_record_comes_exactly_once<H: SourceHarness>() {
     let harness = H::start().await;
     let mut wanted = harness.expected_ids();
@@ -124,7 +102,7 @@ pub async fn every_record_comes_exactly_once<H: SourceHarness>() {
     }
 }
 
-/// A page's rows are its records and its rejects, and no page has more than asked for.
+/// "A page's rows are its records and its rejects, and no more than asked for."
 pub async fn every_row_is_a_record_or_a_reject<H: SourceHarness>() {
     let harness = H::start().await;
     for limit in LIMITS {
@@ -135,25 +113,24 @@ pub async fn every_row_is_a_record_or_a_reject<H: SourceHarness>() {
     }
 }
 
-/// Whoever goes on from a cursor, perhaps in another process, reads what the first reader would have.
+/// "Reading on from any cursor, also in another process, gives the rest."
 pub async fn reading_on_from_any_cursor_gives_the_rest<H: SourceHarness>() {
     let harness = H::start().await;
     let pages = walk(&harness.source(), &harness.object(), None, 2).await;
-    let other = H::start().await;
     for (place, (request, _)) in pages.iter().enumerate().skip(1) {
+        let other = H::start().await;
         let rest = walk(&other.source(), &other.object(), request.cursor.clone(), 2).await;
         assert!(rest.as_slice() == &pages[place..], "from {:?}", request.cursor);
     }
 }
 
-/// Where pages are repeatable, asking again gives the same page, also after the following ones were read.
+/// "The same request gives the same page where the object's schema says `repeatable`", also after the following ones were read.
 pub async fn the_same_request_gives_the_same_page<H: SourceHarness>() {
     let harness = H::start().await;
     let source = harness.source();
     let described = source.describe().await.expect("a description");
     if !described.schema.object(&harness.object()).is_some_and(|object| object.repeatable) {
-        println!("skipped: the pages of `{}` are not repeatable", harness.object());
-        return;
+        return skip("the object's pages are not repeatable");
     }
     for (request, page) in walk(&source, &harness.object(), None, 3).await {
         let again = source.read(&request).await.expect("the page again");
@@ -161,25 +138,51 @@ pub async fn the_same_request_gives_the_same_page<H: SourceHarness>() {
     }
 }
 
-/// An object that the schema does not name is an input error, not an empty page.
+/// "Records added meanwhile do not shift the pages": those that were there come once each, whether the new one comes or not; or
+/// the source "refuses to read on, with an `Input` error."
+pub async fn records_added_meanwhile_do_not_shift_pages<H: SourceHarness>() {
+    let harness = H::start().await;
+    let mut wanted = harness.expected_ids();
+    wanted.sort();
+    let source = harness.source();
+    let mut request = PageRequest::first(harness.object(), 2);
+    let mut page = source.read(&request).await.expect("a page");
+    if !harness.add_record().await {
+        return skip("no record can be added while the source is read");
+    }
+    assert!(page.next.is_some(), "two of at least seven records are not all");
+    let mut found: Vec<RecordId> = Vec::new();
+    loop {
+        found.extend(page.items.into_iter().map(|record| record.key.id));
+        assert!(found.len() < 100_000, "the pages have no end");
+        let Some(next) = page.next else { break };
+        request = request.at(next);
+        page = match source.read(&request).await {
+            Ok(page) => page,
+            Err(error) => return assert_eq!(error.kind(), ErrorKind::Input, "{error}"),
+        };
+    }
+    found.retain(|id| wanted.contains(id));
+    found.sort();
+    assert_eq!(found, wanted);
+}
+
+/// "An object the schema does not name is an `Input` error", not an empty page.
 pub async fn an_unknown_object_is_an_input_error<H: SourceHarness>() {
     let harness = H::start().await;
     let error = harness.source().read(&PageRequest::first("no such object", 10)).await.expect_err("an error");
     assert_eq!(error.kind(), ErrorKind::Input);
 }
 
-/// An object without records is one page without rows and without a next one.
+/// "An object without records one page without rows", and without a next one.
 pub async fn an_empty_object_is_an_empty_last_page<H: SourceHarness>() {
     let harness = H::start().await;
-    let Some(object) = harness.empty_object() else {
-        println!("skipped: the source has no empty object");
-        return;
-    };
+    let Some(object) = harness.empty_object() else { return skip("the source has no empty object") };
     let page = harness.source().read(&PageRequest::first(object, 10)).await.expect("a page");
     assert_eq!((page.items.len(), page.rows, page.next), (0, 0, None));
 }
 
-/// The same account gives the same description.
+/// "The same account gives the same instance id and schema."
 pub async fn describing_twice_gives_the_same<H: SourceHarness>() {
     let harness = H::start().await;
     let first = harness.source().describe().await.expect("a description");
@@ -189,7 +192,7 @@ pub async fn describing_twice_gives_the_same<H: SourceHarness>() {
     assert_eq!((first.instance, first.schema), (other.instance, other.schema));
 }
 
-/// Every field of a record is in the schema and its value of the field's type.
+/// "Every field of a record is in the schema, its value of the field's type."
 pub async fn every_value_fits_the_schema<H: SourceHarness>() {
     let harness = H::start().await;
     let source = harness.source();
@@ -206,6 +209,45 @@ pub async fn every_value_fits_the_schema<H: SourceHarness>() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// "No request is sent before a future is polled."
+pub async fn nothing_is_requested_before_the_first_poll<H: SourceHarness>() {
+    let harness = H::start().await;
+    let Some(before) = harness.requests() else { return skip("requests are not counted") };
+    let source = harness.source();
+    let request = PageRequest::first(harness.object(), 2);
+    drop((source.describe(), source.read(&request)));
+    let unpolled = source.read(&request);
+    quiet().await;
+    assert_eq!(harness.requests(), Some(before), "a future that nobody polls does nothing");
+    unpolled.await.expect("a page");
+    assert!(harness.requests() > Some(before), "a page that was read is counted");
+}
+
+/// "… none after it is dropped."
+pub async fn nothing_is_requested_after_a_drop<H: SourceHarness>() {
+    let harness = H::start().await;
+    if harness.requests().is_none() {
+        return skip("requests are not counted");
+    }
+    let source = harness.source();
+    let request = PageRequest::first(harness.object(), 1);
+    let mut reading = source.read(&request);
+    // One poll is enough to be under way, and what may leave at once is not asked about.
+    drop(reading.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    drop(reading);
+    let at_the_drop = harness.requests();
+    quiet().await;
+    assert_eq!(harness.requests(), at_the_drop, "nobody reads on for a future that is gone");
+}
+
+/// Time enough for whoever works behind a future's back.
+async fn quiet() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
 }
 
 /// Whether a value is of a type. A day fits where moments are expected, a plain number where money is: what a CRM left out
@@ -230,102 +272,5 @@ fn fits(ty: &FieldType, value: &Value) -> bool {
         (FieldType::Options, Value::List(values)) => all(values, |value| matches!(value, Value::Option(_))),
         (FieldType::Link { to }, Value::Ref(one)) => to.contains(&one.object),
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures::FutureExt;
-
-    use super::*;
-    use crate::{FieldSchema, ObjectConcept, ObjectSchema, RecordRef, Result, Source, testing::MockSource};
-
-    fn mock() -> MockSource {
-        let schema = |name: &str| {
-            ObjectSchema::new(name, "Companies", ObjectConcept::Organization).with(FieldSchema::new(
-                "name",
-                "Name",
-                FieldType::text(),
-            ))
-        };
-        let record = |number: usize| {
-            Record::new(RecordRef::new("companies", number.to_string())).with("name", Value::text("Acme"))
-        };
-        MockSource::new("crm-1").with_object(schema("companies"), (1..=11).map(record)).with_object(schema("empty"), [])
-    }
-
-    struct Mock(Arc<dyn SourceConnector>);
-
-    #[async_trait]
-    impl SourceHarness for Mock {
-        async fn start() -> Self {
-            Self(Arc::new(mock()))
-        }
-        fn source(&self) -> Arc<dyn SourceConnector> {
-            Arc::clone(&self.0)
-        }
-        fn object(&self) -> ObjectName {
-            "companies".into()
-        }
-        fn expected_ids(&self) -> Vec<RecordId> {
-            (1..=11).map(|number| RecordId::from(number.to_string())).collect()
-        }
-        fn empty_object(&self) -> Option<ObjectName> {
-            Some("empty".into())
-        }
-    }
-
-    mod the_mock_keeps_the_rules {
-        crate::source_conformance!(super::Mock);
-    }
-
-    /// Loses the last record of every page that has a next one.
-    #[derive(Debug)]
-    struct SkipsAtPageBorders(MockSource);
-
-    #[async_trait]
-    impl SourceConnector for SkipsAtPageBorders {
-        async fn describe(&self) -> Result<Source> {
-            self.0.describe().await
-        }
-        async fn read(&self, request: &PageRequest) -> Result<Page<Record>> {
-            let mut page = self.0.read(request).await?;
-            if page.next.is_some() && page.items.pop().is_some() {
-                page.rows -= 1;
-            }
-            Ok(page)
-        }
-    }
-
-    struct Saboteur(Mock);
-
-    #[async_trait]
-    impl SourceHarness for Saboteur {
-        async fn start() -> Self {
-            Self(Mock(Arc::new(SkipsAtPageBorders(mock()))))
-        }
-        fn source(&self) -> Arc<dyn SourceConnector> {
-            self.0.source()
-        }
-        fn object(&self) -> ObjectName {
-            self.0.object()
-        }
-        fn expected_ids(&self) -> Vec<RecordId> {
-            self.0.expected_ids()
-        }
-        fn empty_object(&self) -> Option<ObjectName> {
-            self.0.empty_object()
-        }
-    }
-
-    #[tokio::test]
-    async fn a_source_that_skips_at_page_borders_fails_exactly_its_rule() {
-        let mut failed = Vec::new();
-        for rule in source_rules::<Saboteur>() {
-            if std::panic::AssertUnwindSafe((rule.run)()).catch_unwind().await.is_err() {
-                failed.push(rule.name);
-            }
-        }
-        assert_eq!(failed, ["every_record_comes_exactly_once"]);
     }
 }

@@ -4,22 +4,27 @@ mod crm;
 mod fault;
 mod provisioner;
 mod reader;
+mod saved;
+mod wire;
 mod writer;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Abilities, Clock, Error, ErrorKind, ExistingItem, FieldName, Fields, ObjectName, ObjectSchema, RecordId, RecordRef,
     Result, Retry, Schema, Stored, User, Value,
 };
 
-pub use fault::MockFault;
+use wire::{Effect, InFlight, Script};
+
+pub use fault::{MockCall, MockFault, MockRequest};
 
 /// A destination in memory. Clones share the store, as processes share a CRM.
 ///
@@ -49,12 +54,23 @@ struct World {
     faults: VecDeque<(u64, MockFault)>,
     requests: u64,
     log: Vec<String>,
+    script: Option<Script>,
+    in_flight: Vec<InFlight>,
+    landed: BTreeMap<u64, Effect>,
+    tickets: u64,
+    spent_until: Option<DateTime<Utc>>,
+    expired: bool,
+    /// Fields that take a request of their own after the create.
+    later: BTreeMap<ObjectName, BTreeSet<FieldName>>,
+    /// The field that says when a record, or what hangs on it, was last changed.
+    stamps: BTreeMap<ObjectName, FieldName>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Kept {
     fields: Fields,
     trashed: bool,
+    made: DateTime<Utc>,
     modified: DateTime<Utc>,
 }
 
@@ -72,6 +88,41 @@ impl MockDestination {
         let mut world = self.world();
         let at = world.requests + nth;
         world.faults.push_back((at, fault));
+    }
+
+    /// Every request, read or write, is shown to this, which says what happens to it.
+    pub fn script(&self, script: impl FnMut(&MockRequest) -> Option<MockFault> + Send + 'static) {
+        self.world().script = Some(Script(Box::new(script)));
+    }
+
+    /// Ends all that goes wrong: no script, no fault to come, a valid token, budget for the day. What is on its way still arrives.
+    pub fn heal(&self) {
+        let mut world = self.world();
+        world.script = None;
+        world.faults.clear();
+        world.expired = false;
+        world.spent_until = None;
+    }
+
+    /// The host puts a new token in place of the expired one.
+    pub fn renew_token(&self) {
+        self.world().expired = false;
+    }
+
+    /// Records of this object are made without these fields: a second request sets them, as where an interface has an endpoint of
+    /// its own for participants or labels.
+    pub fn in_two_requests(&self, object: impl Into<ObjectName>, later: impl IntoIterator<Item = FieldName>) {
+        self.world().later.insert(object.into(), later.into_iter().collect());
+    }
+
+    /// This field of the object, a time, moves with every write to a record and to what links to it.
+    pub fn stamps(&self, object: impl Into<ObjectName>, field: impl Into<FieldName>) {
+        self.world().stamps.insert(object.into(), field.into());
+    }
+
+    /// Puts a record into the trash, as somebody else would.
+    pub fn trash(&self, record: &RecordRef) {
+        self.world().record(&record.object, &record.id).expect("a test trashes records that are there").trashed = true;
     }
 
     /// Every record that is not in the trash, by object and id.
@@ -115,7 +166,9 @@ impl MockDestination {
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().expect("no test panics while it holds the store")
+        let mut world = self.world.lock().expect("no test panics while it holds the store");
+        world.land(self.clock.now());
+        world
     }
 }
 
@@ -123,7 +176,7 @@ impl World {
     fn insert(&mut self, object: ObjectName, fields: Fields, now: DateTime<Utc>) -> RecordId {
         let id = self.next;
         self.next += 1;
-        self.records.insert((object, id), Kept { fields, trashed: false, modified: now });
+        self.records.insert((object, id), Kept { fields, trashed: false, made: now, modified: now });
         id.to_string().into()
     }
 
@@ -150,11 +203,20 @@ impl World {
         }
     }
 
-    /// The fault that this request meets, if any.
-    fn next_fault(&mut self) -> Option<MockFault> {
-        self.requests += 1;
-        let at = self.faults.iter().position(|(nth, _)| *nth == self.requests)?;
-        self.faults.remove(at).map(|(_, fault)| fault)
+    /// A record was written or removed: its time moves, and that of everything it links to.
+    fn stamp(&mut self, object: &ObjectName, id: &RecordId, now: DateTime<Utc>) {
+        let own = RecordRef { object: object.clone(), id: id.clone() };
+        let links = self
+            .record(object, id)
+            .map(|kept| kept.fields.values().filter_map(Value::as_ref_to).cloned().collect::<Vec<_>>());
+        for touched in std::iter::once(own).chain(links.unwrap_or_default()) {
+            if let Some(field) = self.stamps.get(&touched.object).cloned()
+                && let Some(kept) = self.record(&touched.object, &touched.id)
+            {
+                kept.fields.insert(field, Value::Timestamp(now));
+                kept.modified = now;
+            }
+        }
     }
 
     fn abilities(&self, object: &ObjectName) -> Result<&Abilities> {

@@ -4,9 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    MockDestination,
-    fault::{MockFault, on_the_wire, too_late},
-    refused,
+    MockCall, MockDestination, World, refused,
+    wire::{Change, Effect},
 };
 use crate::{
     ExistingItem, FieldConcept, FieldSchema, FieldType, ItemKind, OptionSchema, Provisioner, Result, SchemaItem,
@@ -15,23 +14,28 @@ use crate::{
 #[async_trait]
 impl Provisioner for MockDestination {
     async fn create(&self, item: &SchemaItem, send_before: DateTime<Utc>) -> Result<String> {
-        on_the_wire().await;
-        if self.clock.now() > send_before {
-            return Err(too_late());
+        let change = Change::Create(item.clone());
+        match self.send(MockCall::Prepare, &item.object, change, send_before).await? {
+            Effect::Made(id) => id.map_err(refused),
+            _ => unreachable!("an item was made"),
         }
-        let mut world = self.world();
-        let fault = world.next_fault();
-        if let Some(error) = fault.and_then(MockFault::before) {
-            return Err(error);
-        }
-        let id = format!("item{}", world.next);
-        world.next += 1;
+    }
+
+    async fn retire(&self, item: &ExistingItem, send_before: DateTime<Utc>) -> Result<()> {
+        self.send(MockCall::Retire, &item.item.object, Change::Retire(item.clone()), send_before).await.map(drop)
+    }
+}
+
+impl World {
+    pub(super) fn create_item(&mut self, item: &SchemaItem) -> std::result::Result<String, String> {
+        let id = format!("item{}", self.next);
         let pipeline = item
             .parent
             .as_ref()
-            .and_then(|parent| world.items.iter().find(|known| known.id == *parent))
+            .and_then(|parent| self.items.iter().find(|known| known.id == *parent))
             .map(|known| known.item.name.clone());
-        let object = world.schema.objects.get_mut(&item.object).ok_or_else(|| refused("there is no such object"))?;
+        let object = self.schema.objects.get_mut(&item.object).ok_or("there is no such object")?;
+        self.next += 1;
         match item.kind {
             ItemKind::Field => {
                 let ty = item.ty.clone().unwrap_or(FieldType::text());
@@ -52,28 +56,18 @@ impl Provisioner for MockDestination {
             }
             ItemKind::Pipeline | ItemKind::Option | ItemKind::Label => {}
         }
-        world.items.push(ExistingItem { id: id.clone(), item: item.clone() });
-        world.log.push(format!("prepare {}", item.name));
-        fault.map_or(Ok(id), |fault| Err(fault.after()))
+        self.items.push(ExistingItem { id: id.clone(), item: item.clone() });
+        self.log.push(format!("prepare {}", item.name));
+        Ok(id)
     }
 
-    async fn retire(&self, item: &ExistingItem, send_before: DateTime<Utc>) -> Result<()> {
-        on_the_wire().await;
-        if self.clock.now() > send_before {
-            return Err(too_late());
-        }
-        let mut world = self.world();
-        let fault = world.next_fault();
-        if let Some(error) = fault.and_then(MockFault::before) {
-            return Err(error);
-        }
-        world.items.retain(|known| known.id != item.id);
-        if let Some(object) = world.schema.objects.get_mut(&item.item.object) {
+    pub(super) fn retire_item(&mut self, item: &ExistingItem) {
+        self.items.retain(|known| known.id != item.id);
+        if let Some(object) = self.schema.objects.get_mut(&item.item.object) {
             object.fields.shift_remove(item.id.as_str());
             for field in object.fields.values_mut() {
                 field.options.retain(|option| option.id != item.id);
             }
         }
-        fault.map_or(Ok(()), |fault| Err(fault.after()))
     }
 }

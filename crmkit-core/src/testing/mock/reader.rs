@@ -2,17 +2,21 @@
 
 use async_trait::async_trait;
 
-use super::{Kept, MockDestination, fault::on_the_wire};
+use super::{Kept, MockCall, MockDestination, MockFault};
 use crate::{Cursor, ObjectName, Page, PageRequest, Probe, Reader, RecordId, Result, Stored, compare::same_value};
 
 #[async_trait]
 impl Reader for MockDestination {
     async fn find(&self, object: &ObjectName, probes: &[Probe]) -> Result<Vec<Vec<Stored>>> {
-        on_the_wire().await;
+        let seen_until = match self.ask(MockCall::Find, Some(object)).await? {
+            Some(MockFault::StaleIndex(age)) => self.clock.now() - age,
+            _ => self.clock.now(),
+        };
         let mut world = self.world();
         world.log.push(format!("find {object} {}", probes.len()));
         let fits = |probe: &Probe, kept: &Kept| {
-            kept.modified >= probe.sent_after
+            kept.made >= probe.sent_after
+                && kept.made <= seen_until
                 && probe.fields.iter().all(|(name, value)| same_value(value, kept.fields.get(name)))
         };
         Ok(probes
@@ -25,7 +29,7 @@ impl Reader for MockDestination {
     }
 
     async fn fetch(&self, object: &ObjectName, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
-        on_the_wire().await;
+        self.ask(MockCall::Fetch, Some(object)).await?;
         let world = self.world();
         Ok(ids
             .iter()
@@ -37,6 +41,7 @@ impl Reader for MockDestination {
     }
 
     async fn scan(&self, request: &PageRequest) -> Result<Page<Stored>> {
+        self.ask(MockCall::Scan, Some(&request.object)).await?;
         let world = self.world();
         let after: u64 = request.cursor.as_ref().and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0);
         let mut live = world

@@ -145,6 +145,7 @@ fn save(call: &mut Call<'_>, body: &Row, mut row: Row) -> Answered {
     write(call, body, &mut row)?;
     row.insert("last_update_user_id".into(), call.user.into());
     row.insert("update_time".into(), time::v1(call.now).into());
+    call.touch_parents(Entity::Notes, &row);
     call.store.put(Entity::Notes, row.clone());
     Ok(Answer::ok(show(call, &row)))
 }
@@ -225,6 +226,7 @@ fn delete(call: &mut Call<'_>) -> Answered {
     let mut row = call.changeable(Entity::Notes)?;
     row.insert("active_flag".into(), false.into());
     row.insert("update_time".into(), time::v1(call.now).into());
+    call.touch_parents(Entity::Notes, &row);
     call.store.put(Entity::Notes, row);
     Ok(Answer::ok(true))
 }

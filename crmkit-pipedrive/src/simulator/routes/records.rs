@@ -65,6 +65,7 @@ pub(super) fn require_feature(on: bool, body: &Row, keys: &[&str]) -> Result<(),
 pub(super) fn save(call: &mut Call<'_>, entity: Entity, mut row: Row) -> Answered {
     row.insert("update_time".into(), call.stamp().into());
     let shown = View::plain(call, entity).show(call.store, &row);
+    call.touch_parents(entity, &row);
     call.store.put(entity, row);
     Ok(Answer::ok(shown))
 }

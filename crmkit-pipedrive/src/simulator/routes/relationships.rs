@@ -31,7 +31,7 @@ fn organization(call: &Call<'_>, id: Option<i64>) -> Value {
     let row = &stored.row;
     json!({
         "name": row["name"], "people_count": call.store.table(Entity::Persons).linked_count("org_id", id),
-        "owner_id": id_or_null(row, "owner_id"), "address": row["address"]["value"],
+        "owner_id": id_or_null(row, "owner_id"), "address": row.get("address").map(|address| &address["value"]),
         "active_flag": !flag(row, "is_deleted"), "cc_email": "crmkit-test@pipedrivemail.com", "value": id,
     })
 }
@@ -137,6 +137,7 @@ fn write(call: &mut Call<'_>, mut row: Row) -> Answered {
     }
     check(call, &body, &row)?;
     row.insert("update_time".into(), time::v1(call.now).into());
+    call.touch_parents(RELATIONSHIPS, &row);
     call.store.put(RELATIONSHIPS, row.clone());
     Ok(one(call, &row, viewpoint))
 }
@@ -159,6 +160,7 @@ fn delete(call: &mut Call<'_>) -> Answered {
     let mut row = call.changeable(RELATIONSHIPS)?;
     row.insert("active_flag".into(), false.into());
     row.insert("update_time".into(), time::v1(call.now).into());
+    call.touch_parents(RELATIONSHIPS, &row);
     call.store.put(RELATIONSHIPS, row);
     Ok(Answer::ok(json!({ "id": call.id()? })))
 }

@@ -1,56 +1,17 @@
 //! The rules.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{future::Future, pin::pin, task::Poll, time::Duration};
 
 use chrono::TimeDelta;
+use tracing::instrument::WithSubscriber as _;
 
-use super::{DestinationHarness, WriteFault};
+use super::{DestinationHarness, WriteFault, spans::Recorder};
 use crate::{
-    Abilities, Error, ErrorKind, Fields, Operation, OperationKind, Probe, Result, Retry, Stored, Value, WriteBatch,
-    Written,
+    Abilities, Error, ErrorKind, FieldType, Fields, Operation, OperationKind, Probe, Result, Retry, Stored, Value,
+    WriteBatch, Written, testing::conformance::skip,
 };
 
-macro_rules! rules {
-    ($($rule:ident,)*) => {
-        /// The names of all rules.
-        pub const RULES: &[&str] = &[$(stringify!($rule)),*];
-
-        /// Runs the rule of that name.
-        ///
-        /// # Panics
-        /// Where the rule is broken, or there is none of that name.
-        pub async fn run<H: DestinationHarness>(rule: &str) {
-            match rule {
-                $(stringify!($rule) => $rule::<H>().await,)*
-                _ => panic!("there is no rule {rule}"),
-            }
-        }
-    };
-}
-
-rules! {
-    outcomes_are_in_order_and_complete,
-    one_bad_record_does_not_sink_the_others,
-    a_lost_answer_creates_nothing_twice,
-    a_lost_request_creates_nothing_twice,
-    an_unreadable_answer_creates_nothing_twice,
-    a_server_error_leaves_no_doubt_unsaid,
-    a_throttled_write_arrives_once_or_not_at_all,
-    an_unknown_field_is_refused_not_dropped,
-    a_refused_token_is_never_retried,
-    no_secret_is_shown,
-    what_cannot_leave_in_time_is_not_sent,
-    a_dropped_write_can_be_found,
-    an_update_changes_only_what_it_names,
-    removing_twice_is_success,
-    a_missing_record_is_none,
-}
-
 const SKEW: TimeDelta = TimeDelta::seconds(2);
-
-fn skip(reason: &str) {
-    println!("skipped: {reason}");
-}
 
 fn create(fields: Fields) -> Operation {
     Operation { kind: OperationKind::Create, fields }
@@ -128,7 +89,7 @@ async fn ends_with_exactly_one<H: DestinationHarness>(crm: &H, fields: Fields, o
     assert_eq!(find(crm, &fields, sent_after).await.len(), 1, "and it can be found");
 }
 
-/// One result per operation, in order, each naming the record that holds the operation's values.
+/// "`write` gives one result per operation, in order", each naming the record that holds the operation's values.
 pub async fn outcomes_are_in_order_and_complete<H: DestinationHarness>() {
     let crm = H::start().await;
     let batch = abilities(&crm).await.batch;
@@ -149,7 +110,7 @@ pub async fn outcomes_are_in_order_and_complete<H: DestinationHarness>() {
     assert_eq!(crm.stored().await.len(), samples.len());
 }
 
-/// A refused record is told as such; those beside it are written.
+/// "One bad record does not sink the others, unless the abilities say `atomic`."
 pub async fn one_bad_record_does_not_sink_the_others<H: DestinationHarness>() {
     let crm = H::start().await;
     let abilities = abilities(&crm).await;
@@ -168,7 +129,8 @@ pub async fn one_bad_record_does_not_sink_the_others<H: DestinationHarness>() {
     assert_eq!(crm.stored().await.len(), 2);
 }
 
-/// Applied and never answered: the error says so, and looking leads back to exactly one record.
+/// "`Verify` where a create may have been applied. … The connector itself never sends again what may have been applied": looking
+/// leads back to exactly one record.
 pub async fn a_lost_answer_creates_nothing_twice<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
@@ -183,7 +145,8 @@ pub async fn a_lost_answer_creates_nothing_twice<H: DestinationHarness>() {
     assert!(find(&crm, &crm.sample(1), sent_after).await.is_empty(), "other records are not found");
 }
 
-/// Never applied and never answered: whatever the error says, in the end there is one record.
+/// "A call that may succeed later is never `Never`": the connection closed and nothing was applied. Whatever the error says, in the
+/// end there is one record.
 pub async fn a_lost_request_creates_nothing_twice<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
@@ -195,7 +158,7 @@ pub async fn a_lost_request_creates_nothing_twice<H: DestinationHarness>() {
     ends_with_exactly_one(&crm, crm.sample(0), outcome).await;
 }
 
-/// Applied, and answered with nonsense: the error asks to verify.
+/// "`Verify` where a create may have been applied": it was, and the answer is nonsense.
 pub async fn an_unreadable_answer_creates_nothing_twice<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
@@ -207,7 +170,7 @@ pub async fn an_unreadable_answer_creates_nothing_twice<H: DestinationHarness>()
     ends_with_exactly_one(&crm, crm.sample(0), outcome).await;
 }
 
-/// A server error on a create is `Verify`, or certain to have applied nothing.
+/// "A call that may succeed later is never `Never`": a server error on a create is `Verify`, or certain to have applied nothing.
 pub async fn a_server_error_leaves_no_doubt_unsaid<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
@@ -219,7 +182,7 @@ pub async fn a_server_error_leaves_no_doubt_unsaid<H: DestinationHarness>() {
     ends_with_exactly_one(&crm, crm.sample(0), outcome).await;
 }
 
-/// A 429 applied nothing: the write is repeated by the connector, or answered with `After`.
+/// "`After` only where it certainly was not": a write that was throttled is repeated by the connector, or answered so as `Limited`.
 pub async fn a_throttled_write_arrives_once_or_not_at_all<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
@@ -233,7 +196,44 @@ pub async fn a_throttled_write_arrives_once_or_not_at_all<H: DestinationHarness>
     ends_with_exactly_one(&crm, crm.sample(0), outcome).await;
 }
 
-/// A field that the schema does not name is refused, and the record is not stored without it.
+/// "Repeated, it changes nothing more": whoever replays a batch that was settled looks, finds each record once, gives it the full
+/// update, and everything is as it was.
+pub async fn a_settled_batch_replayed_changes_nothing<H: DestinationHarness>() {
+    let crm = H::start().await;
+    let abilities = abilities(&crm).await;
+    let described = crm.writer().describe().await.expect("the account describes itself");
+    let object = described.schema.object(&crm.object()).expect("the schema names the object");
+    let sent_after = crm.now() - SKEW;
+    let samples: Vec<Fields> = (0..3).map(|n| crm.sample(n)).collect();
+    let mut ids = Vec::new();
+    for fields in &samples {
+        ids.push(write_one(&crm, create(fields.clone())).await.expect("created").id);
+    }
+    let values = |stored: Vec<Stored>| {
+        let mut values: Vec<_> = stored.into_iter().map(|stored| (stored.id, stored.fields)).collect();
+        values.sort_by(|a, b| a.0.cmp(&b.0));
+        for (_, fields) in &mut values {
+            fields.retain(|name, _| !abilities.volatile.contains(name));
+            fields.sort_unstable_keys();
+        }
+        values
+    };
+    let before = values(crm.stored().await);
+    for (fields, id) in samples.iter().zip(&ids) {
+        let found: Vec<_> = find(&crm, fields, sent_after).await.into_iter().map(|stored| stored.id).collect();
+        assert_eq!(found, std::slice::from_ref(id), "looking leads back to the record that was settled");
+        if abilities.update {
+            let kind = OperationKind::Update { id: id.clone(), version: None };
+            let mut fields = fields.clone();
+            fields.retain(|name, _| object.fields.get(name).is_some_and(|field| !field.create_only));
+            let written = write_one(&crm, Operation { kind, fields }).await.expect("updated");
+            assert_eq!(written.id, *id);
+        }
+    }
+    assert_eq!(values(crm.stored().await), before);
+}
+
+/// "A field or option that the schema does not name is refused (`Rejected`, `Never`) before anything is sent, never dropped."
 pub async fn an_unknown_field_is_refused_not_dropped<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
@@ -247,7 +247,24 @@ pub async fn an_unknown_field_is_refused_not_dropped<H: DestinationHarness>() {
     assert!(crm.stored().await.is_empty());
 }
 
-/// A refused token is an `Auth` error at once: hammering on locks accounts.
+/// "A field or option that the schema does not name is refused (`Rejected`, `Never`) before anything is sent, never dropped."
+pub async fn an_unknown_option_is_refused_not_dropped<H: DestinationHarness>() {
+    let crm = H::start().await;
+    let described = crm.writer().describe().await.expect("the account describes itself");
+    let object = described.schema.object(&crm.object()).expect("the schema names the object");
+    let mut choices = object.fields.values().filter(|field| field.writable && matches!(field.ty, FieldType::Option));
+    let Some(field) = choices.next() else { return skip("the object has no field with options") };
+    let before = crm.requests();
+    let mut fields = crm.sample(0);
+    fields.insert(field.name.clone(), Value::option("no such option"));
+    let error = write_one(&crm, create(fields)).await.expect_err("refused");
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Rejected, Retry::Never));
+    assert!(format!("{error}").contains(field.name.as_str()), "the error names the field: {error}");
+    assert_eq!(crm.requests(), before, "nothing was sent");
+    assert!(crm.stored().await.is_empty());
+}
+
+/// "Wrong credentials are `Auth` with `Never` and are not retried": hammering on locks accounts.
 pub async fn a_refused_token_is_never_retried<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
@@ -263,7 +280,7 @@ pub async fn a_refused_token_is_never_retried<H: DestinationHarness>() {
     assert!(crm.stored().await.is_empty());
 }
 
-/// Neither the connector's `Debug` nor an error shows the token.
+/// "Secrets appear in no `Debug`, error …"
 pub async fn no_secret_is_shown<H: DestinationHarness>() {
     let crm = H::start().await;
     let Some(secret) = crm.secret() else { return skip("there is no secret") };
@@ -289,7 +306,31 @@ pub async fn no_secret_is_shown<H: DestinationHarness>() {
     }
 }
 
-/// After `send_before` nothing leaves: the answer is `After`, and the store as it was.
+/// "Secrets appear in no … span": whatever is traced while writing, well or badly.
+pub async fn no_secret_is_in_a_span<H: DestinationHarness>() {
+    let crm = H::start().await;
+    let Some(secret) = crm.secret() else { return skip("there is no secret") };
+    let recorder = Recorder::default();
+    let traced = async {
+        tracing::info!("the recorder hears this");
+        abilities(&crm).await;
+        for fault in [None, Some(WriteFault::Unauthorized), Some(WriteFault::ServerError), Some(WriteFault::Garbage)] {
+            if let Some(fault) = fault {
+                crm.fail_next(fault).await;
+            }
+            // What becomes of it is for other rules.
+            let _ = write_one(&crm, create(crm.sample(0))).await;
+        }
+        crm.stored().await;
+    };
+    traced.with_subscriber(recorder.clone()).await;
+    let heard = recorder.heard();
+    assert!(heard.contains("the recorder hears this"), "nothing was recorded");
+    let lines: Vec<_> = heard.lines().filter(|line| line.contains(&secret)).collect();
+    assert!(lines.is_empty(), "{} traced lines show the secret", lines.len());
+}
+
+/// "No request leaves after `send_before`; what cannot leave by then answers `After` and was not sent."
 pub async fn what_cannot_leave_in_time_is_not_sent<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
@@ -303,14 +344,13 @@ pub async fn what_cannot_leave_in_time_is_not_sent<H: DestinationHarness>() {
     assert!(crm.stored().await.is_empty());
 }
 
-/// A future dropped at any moment leaves at most one record, and looking tells whether there is one.
+/// "A dropped `write` may have been applied, once. The record can then be found with `Reader::find`."
 pub async fn a_dropped_write_can_be_found<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
     let sent_after = crm.now() - SKEW;
-    for n in 0..6_usize {
-        let sample = crm.sample(n);
-        poll_for(Duration::from_micros(400 * n as u64), write_one(&crm, create(sample))).await;
+    for n in 0..6 {
+        poll_and_drop(n, write_one(&crm, create(crm.sample(n)))).await;
     }
     // What was on its way arrives.
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -324,13 +364,20 @@ pub async fn a_dropped_write_can_be_found<H: DestinationHarness>() {
     assert_eq!(found, stored.len(), "what is there can be found");
 }
 
-/// Polls a future for a while, then drops it.
-async fn poll_for<F: Future>(time: Duration, future: F) {
-    let future = pin!(future);
-    let _ = tokio::time::timeout(time, future).await;
+/// Polls a future so many times, each time that it asks to be polled, then drops it.
+async fn poll_and_drop<F: Future>(polls: usize, future: F) {
+    let (mut future, mut left) = (pin!(future), polls);
+    std::future::poll_fn(|cx| {
+        if left == 0 || future.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
-/// Fields that an update does not name stay.
+/// "An update changes the fields it names and no other."
 pub async fn an_update_changes_only_what_it_names<H: DestinationHarness>() {
     let crm = H::start().await;
     if !abilities(&crm).await.update {
@@ -353,7 +400,7 @@ pub async fn an_update_changes_only_what_it_names<H: DestinationHarness>() {
     assert_eq!(crm.stored().await.len(), 1, "an update creates nothing");
 }
 
-/// What is gone is gone: the second removal succeeds, and the record is no longer live.
+/// "Removes a record. Already gone is success." The record is no longer live.
 pub async fn removing_twice_is_success<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;
@@ -370,7 +417,7 @@ pub async fn removing_twice_is_success<H: DestinationHarness>() {
     assert_eq!(live, [kept], "the other one stays");
 }
 
-/// An id without a record is `None`, in its place.
+/// "The records by id, in order; `None` where there is none."
 pub async fn a_missing_record_is_none<H: DestinationHarness>() {
     let crm = H::start().await;
     abilities(&crm).await;

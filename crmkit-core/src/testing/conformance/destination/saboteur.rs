@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::{
-    Destination, DestinationWriter, FileSink, Provisioner, Reader, Remover, Result, Retry, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FileSink, Provisioner, Reader, Remover, Result, Retry,
+    WriteBatch, Written,
 };
 
 /// A connector that writes in its own way, and is otherwise the one it wraps.
@@ -47,12 +48,12 @@ macro_rules! saboteur {
 }
 
 saboteur! {
-    /// Sends a create again whose answer was lost, as a careless client does. Breaks
-    /// [`a_lost_answer_creates_nothing_twice`](super::a_lost_answer_creates_nothing_twice) and, an answer that cannot be read
-    /// being lost as well, [`an_unreadable_answer_creates_nothing_twice`](super::an_unreadable_answer_creates_nothing_twice).
+    /// Sends a create again whose connection closed, as a careless client does. Breaks
+    /// [`a_lost_answer_creates_nothing_twice`](super::a_lost_answer_creates_nothing_twice).
     RetriesLostCreates, |inner, batch| {
         let results = inner.write(batch).await?;
-        let lost = results.iter().any(|result| result.as_ref().is_err_and(|error| error.retry() == Retry::Verify));
+        let is_lost = |error: &Error| error.kind() == ErrorKind::Unavailable && error.retry() == Retry::Verify;
+        let lost = results.iter().any(|result| result.as_ref().is_err_and(is_lost));
         if lost { inner.write(batch).await } else { Ok(results) }
     }
 }

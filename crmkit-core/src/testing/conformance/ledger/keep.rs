@@ -1,5 +1,7 @@
 //! What is kept beside rows: facts, prior values, the audit log; and what is erased.
 
+use serde_json::{Value as Json, json};
+
 use super::{
     LedgerHarness,
     given::{all, begin, created, done, fields, ids_in, intended, key, lines, people, person, rows_in, unit},
@@ -68,7 +70,7 @@ pub async fn the_audit_chain_verifies_and_a_tampered_line_is_found<H: LedgerHarn
     }
 }
 
-/// "Everything kept about these source records: rows, prior values, facts that name them"; "the audit chain stays whole."
+/// "Everything kept about these source records: rows, prior values, facts that name them." "The audit chain stays whole."
 pub async fn erasing_a_record_keeps_the_chain_whole<H: LedgerHarness>() {
     let (harness, ledger, lease) = begin::<H>().await;
     let now = harness.clock().now();
@@ -117,6 +119,31 @@ pub async fn erasing_a_record_keeps_the_chain_whole<H: LedgerHarness>() {
     assert_eq!(all(&ledger, &Select::Facts("match/contacts/email".into()), 10).await.len(), 1);
     ledger.commit(&lease, &[Change::Audit(done("3", now))]).await.expect("the ledger goes on");
     assert_eq!(verify_chain(&lines(&ledger).await, ChainHead::default()).map(|head| head.sequence), Ok(4));
+}
+
+/// "From facts that stay, the innermost list item that names one of them is taken out."
+pub async fn erasing_a_record_takes_it_out_of_documents<H: LedgerHarness>() {
+    let (_harness, ledger, lease) = begin::<H>().await;
+    let compared =
+        |id: &str| json!({"source": {"object": "contacts", "id": id}, "fields": [{"actual": format!("Ada {id}")}]});
+    let document = |records: Vec<Json>| Fact {
+        kind: "document".into(),
+        key: "sample".into(),
+        value: json!({"clean": true, "records": records}),
+    };
+    let whole = Fact {
+        kind: "note".into(),
+        key: "1".into(),
+        value: json!({"about": {"id": "1", "object": "contacts"}, "text": "Ada"}),
+    };
+    let plan = Fact { kind: "document".into(), key: "plan".into(), value: json!({"merge": {"1": "2"}}) };
+    let facts = [document(vec![compared("1"), compared("2"), compared("1")]), whole, plan.clone()];
+    ledger.commit(&lease, &facts.map(Change::Fact)).await.expect("a commit");
+    let gone = ledger.erase(&Erase::Records(vec![RecordRef::new("contacts", "1")])).await.expect("erased");
+    assert_eq!(gone, 1, "a fact that is about the record goes, a document stays");
+    let left = all(&ledger, &Select::Facts("document".into()), 10).await;
+    assert_eq!(left, [plan, document(vec![compared("2")])].map(Entry::Fact));
+    assert!(all(&ledger, &Select::Facts("note".into()), 10).await.is_empty());
 }
 
 /// "All prior values: the rollback window is over."

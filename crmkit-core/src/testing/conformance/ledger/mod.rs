@@ -1,6 +1,7 @@
-//! What every ledger promises.
+//! Rules for ledgers: what the engine relies on, each as a function that panics where a ledger breaks it.
 
 mod commit;
+mod file;
 mod given;
 mod keep;
 mod open;
@@ -8,18 +9,20 @@ mod select;
 
 use std::sync::Arc;
 
-use futures::future::LocalBoxFuture;
-
 pub use self::{
     commit::{
         a_commit_is_all_or_nothing, a_conflicting_settlement_is_refused,
         a_held_or_rolled_back_row_may_take_another_destination, changes_apply_in_order, freeing_a_new_row_forgets_it,
         freeing_an_old_row_keeps_its_last_state, settling_twice_changes_nothing, what_is_kept_comes_back_unchanged,
     },
+    file::{
+        a_damaged_file_is_refused, a_foreign_file_is_refused, a_newer_format_is_refused_naming_both,
+        a_shortened_audit_log_is_refused, an_older_format_is_upgraded,
+    },
     keep::{
-        erasing_a_record_keeps_the_chain_whole, erasing_prior_values_keeps_the_rest,
-        facts_are_kept_replaced_and_forgotten, the_audit_chain_verifies_and_a_tampered_line_is_found,
-        the_first_prior_value_stays,
+        erasing_a_record_keeps_the_chain_whole, erasing_a_record_takes_it_out_of_documents,
+        erasing_prior_values_keeps_the_rest, facts_are_kept_replaced_and_forgotten,
+        the_audit_chain_verifies_and_a_tampered_line_is_found, the_first_prior_value_stays,
     },
     open::{
         a_lease_renewed_for_no_time_is_given_back, a_ledger_is_bound_by_its_first_opening,
@@ -33,7 +36,8 @@ pub use self::{
         units_are_open_until_done,
     },
 };
-use crate::{IdLedger, testing::ManualClock};
+use super::Rule;
+use crate::{Binding, IdLedger, Result, testing::ManualClock};
 
 /// How the suite gets at a ledger.
 ///
@@ -75,34 +79,42 @@ pub trait LedgerHarness: Sized {
 
     /// The clock that the ledger was made with.
     fn clock(&self) -> &ManualClock;
-}
 
-/// A rule of the suite.
-pub struct Rule {
-    /// Its function's name.
-    pub name: &'static str,
-    /// Runs it; it panics where the ledger breaks it.
-    pub run: fn() -> LocalBoxFuture<'static, ()>,
-}
-
-impl std::fmt::Debug for Rule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
+    /// Lets go of the store, puts something else into its place and opens that, calling [`IdLedger::open`] with `binding` too.
+    /// `None` where the ledger has no such thing; the rules about it are skipped.
+    async fn open_instead(&mut self, _store: Store, _binding: &Binding) -> Option<Result<Arc<dyn IdLedger>>> {
+        None
     }
 }
 
-/// All rules, for harnesses that want them as a list.
+/// What stands where a ledger's store is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Store {
+    /// Something that is no ledger.
+    Foreign,
+    /// The ledger, with parts of it overwritten.
+    Damaged,
+    /// A ledger of a later release's format.
+    Newer,
+    /// A ledger as an earlier release left it, made for the binding, with at least one row and one line of the audit log.
+    Older,
+    /// The ledger, with the last lines of its audit log taken out.
+    ShortLog,
+}
+
+/// All rules, to run them by a loop.
 pub fn rules<H: LedgerHarness + 'static>() -> Vec<Rule> {
-    crate::ledger_conformance!(@list rules H)
+    crate::ledger_conformance!(@list H)
 }
 
 /// See [`conformance_tests!`](crate::conformance_tests).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! ledger_conformance {
-    ($harness:ty) => { $crate::ledger_conformance!(@list tests $harness); };
-    (@list $what:ident $harness:ty) => {
-        $crate::ledger_conformance! { @$what $harness;
+    ($harness:ty) => { $crate::ledger_conformance!(@tests $harness); };
+    (@$what:ident $harness:ty) => {
+        $crate::conformance_rules! { $what ledger $harness:
             a_ledger_is_bound_by_its_first_opening
             another_account_is_refused_naming_both
             keys_of_another_migration_are_refused
@@ -130,22 +142,14 @@ macro_rules! ledger_conformance {
             the_first_prior_value_stays
             the_audit_chain_verifies_and_a_tampered_line_is_found
             erasing_a_record_keeps_the_chain_whole
+            erasing_a_record_takes_it_out_of_documents
             erasing_prior_values_keeps_the_rest
             a_reader_never_sees_half_a_commit
+            a_foreign_file_is_refused
+            a_damaged_file_is_refused
+            a_newer_format_is_refused_naming_both
+            an_older_format_is_upgraded
+            a_shortened_audit_log_is_refused
         }
-    };
-    (@tests $harness:ty; $($rule:ident)*) => {
-        $(
-            #[tokio::test]
-            async fn $rule() {
-                $crate::testing::conformance::ledger::$rule::<$harness>().await;
-            }
-        )*
-    };
-    (@rules $harness:ty; $($rule:ident)*) => {
-        vec![$($crate::testing::conformance::ledger::Rule {
-            name: stringify!($rule),
-            run: || Box::pin($crate::testing::conformance::ledger::$rule::<$harness>()),
-        }),*]
     };
 }

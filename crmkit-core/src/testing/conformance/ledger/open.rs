@@ -109,7 +109,7 @@ pub async fn an_older_epoch_is_fenced<H: LedgerHarness>() {
     assert_eq!(error.kind(), ErrorKind::Fenced);
 }
 
-/// "`Busy` with `until` from `lease` while another owner's lease is running."
+/// "`Busy` with `Error::until` from `lease` while another owner's lease is running."
 pub async fn a_running_lease_is_busy_until_it_ends<H: LedgerHarness>() {
     let (mut harness, ledger, lease) = begin::<H>().await;
     assert_eq!(lease.until, harness.clock().now() + TTL);

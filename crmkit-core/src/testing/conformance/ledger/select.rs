@@ -27,7 +27,9 @@ pub async fn selections_page_in_key_order_without_gaps_or_repeats<H: LedgerHarne
     let mut changes = Vec::new();
     for number in (0..23).rev() {
         let id = number.to_string();
-        let mut row = Row { links: vec![person("99"), person("98")], ..created(&id, &format!("{}", number % 2)) };
+        // Many may be linked to one record.
+        let linked = Row { state: RowState::Linked, ..created(&id, &format!("{}", number % 2)) };
+        let mut row = Row { links: vec![person("99"), person("98")], ..linked };
         if number % 3 == 0 {
             row.key.part = "second".into();
         }

@@ -1,7 +1,6 @@
-//! The mocks keep the rules that connectors keep; broken connectors break exactly theirs. Ledgers have a test of their own.
-#![cfg(feature = "testing")]
+//! The mock destination keeps the rules, and each saboteur breaks exactly its own.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use async_trait::async_trait;
 use crmkit_core::{
@@ -10,27 +9,36 @@ use crmkit_core::{
     chrono::{DateTime, TimeDelta, Utc},
     testing::{
         ManualClock, MockDestination, MockFault,
-        conformance::destination::{
-            DestinationHarness, DropsUnknownFields, IgnoresDeadlines, RULES, RetriesLostCreates, WriteFault, run,
+        conformance::{
+            broken,
+            destination::{
+                DestinationHarness, DropsUnknownFields, IgnoresDeadlines, RetriesLostCreates, WriteFault, rules,
+            },
         },
     },
 };
 
+use crate::saboteur::Saboteur;
+
+/// What a saboteur shows, and nobody else has.
+pub(crate) const SECRET: &str = "token-0815";
+
 /// The small CRM with a marker field on persons, and one organization for notes to hang on.
-struct Bench {
+pub(crate) struct Bench {
     clock: ManualClock,
     crm: MockDestination,
+    /// The marker field, of the same name on every object.
     marker: FieldName,
     anchor: RecordRef,
 }
 
 impl Bench {
-    async fn start() -> Self {
+    async fn start(object: &str) -> Self {
         let clock = ManualClock::jumping();
         let crm = MockDestination::crm(Arc::new(clock.clone()));
-        let marker = SchemaItem {
+        let marker = |object: &str| SchemaItem {
             kind: ItemKind::Field,
-            object: "person".into(),
+            object: object.into(),
             parent: None,
             name: "crmkit_id".to_owned(),
             ty: Some(FieldType::text()),
@@ -38,7 +46,12 @@ impl Bench {
             probability: None,
         };
         let soon = clock.now() + TimeDelta::seconds(60);
-        let marker = crm.provisioner().expect("it can").create(&marker, soon).await.expect("created").into();
+        let provisioner = crm.provisioner().expect("it can");
+        let key = provisioner.create(&marker("person"), soon).await.expect("created");
+        let marker = match object {
+            "deal" => provisioner.create(&marker("deal"), soon).await.expect("created"),
+            _ => key,
+        };
         let fields = fields([("name", Value::text("Anchor"))]);
         let batch = WriteBatch {
             object: "organization".into(),
@@ -46,7 +59,7 @@ impl Bench {
             send_before: soon,
         };
         let id = crm.write(&batch).await.expect("sent").remove(0).expect("written").id;
-        Self { anchor: RecordRef::new("organization", id), clock, crm, marker }
+        Self { anchor: RecordRef::new("organization", id), clock, crm, marker: marker.into() }
     }
 
     fn person(&self, n: usize) -> Fields {
@@ -55,6 +68,12 @@ impl Bench {
             ("name", Value::text(format!("Person {n}"))),
             ("emails", Value::List([Value::Labelled(Arc::new(email))].into())),
         ]);
+        fields.insert(self.marker.clone(), Value::text(format!("key-{n}")));
+        fields
+    }
+
+    fn deal(&self, n: usize) -> Fields {
+        let mut fields = fields([("name", Value::text(format!("Deal {n}")))]);
         fields.insert(self.marker.clone(), Value::text(format!("key-{n}")));
         fields
     }
@@ -79,12 +98,12 @@ fn fields(pairs: impl IntoIterator<Item = (&'static str, Value)>) -> Fields {
 
 macro_rules! harness {
     ($name:ident, $object:literal, $sample:ident, $probe:ident, $writer:expr) => {
-        struct $name(Bench);
+        pub(crate) struct $name(Bench);
 
         #[async_trait]
         impl DestinationHarness for $name {
             async fn start() -> Self {
-                Self(Bench::start().await)
+                Self(Bench::start($object).await)
             }
 
             fn writer(&self) -> Arc<dyn DestinationWriter> {
@@ -132,6 +151,10 @@ macro_rules! harness {
             fn requests(&self) -> Option<u64> {
                 Some(self.0.crm.requests())
             }
+
+            fn secret(&self) -> Option<String> {
+                Some(SECRET.to_owned())
+            }
         }
     };
 }
@@ -150,91 +173,42 @@ mod notes {
     crmkit_core::conformance_tests!(destination, Notes);
 }
 
-harness!(Retrying, "person", person, marked, |crm| Arc::new(RetriesLostCreates(crm)));
-harness!(Dropping, "person", person, marked, |crm| Arc::new(DropsUnknownFields(crm)));
-harness!(Late, "person", person, marked, |crm| Arc::new(IgnoresDeadlines(crm)));
+/// Deals in stages: a field with options.
+mod deals {
+    use super::*;
+    harness!(Deals, "deal", deal, marked, std::convert::identity);
+    crmkit_core::conformance_tests!(destination, Deals);
+}
 
-/// The rules that a destination breaks.
-async fn broken<H: DestinationHarness>() -> Vec<&'static str> {
-    let mut failed = Vec::new();
-    for rule in RULES {
-        if tokio::spawn(run::<H>(rule)).await.is_err() {
-            failed.push(*rule);
-        }
+harness!(Sabotaged, "person", person, marked, sabotaged);
+harness!(SabotagedDeals, "deal", deal, marked, sabotaged);
+
+thread_local! {
+    /// The rule that connectors made on this thread break.
+    static BREAKS: Cell<&'static str> = const { Cell::new("") };
+}
+
+fn sabotaged(crm: Arc<dyn DestinationWriter>) -> Arc<dyn DestinationWriter> {
+    match BREAKS.get() {
+        "" => crm,
+        "a_lost_answer_creates_nothing_twice" => Arc::new(RetriesLostCreates(crm)),
+        "an_unknown_field_is_refused_not_dropped" => Arc::new(DropsUnknownFields(crm)),
+        "what_cannot_leave_in_time_is_not_sent" => Arc::new(IgnoresDeadlines(crm)),
+        breaks => Arc::new(Saboteur { crm, breaks }),
     }
-    failed
 }
 
 #[tokio::test]
-async fn saboteurs_fail_exactly_their_rules() {
-    // An answer that cannot be read is lost as well.
-    assert_eq!(
-        broken::<Retrying>().await,
-        ["a_lost_answer_creates_nothing_twice", "an_unreadable_answer_creates_nothing_twice"]
-    );
-    assert_eq!(broken::<Dropping>().await, ["an_unknown_field_is_refused_not_dropped"]);
-    assert_eq!(broken::<Late>().await, ["what_cannot_leave_in_time_is_not_sent"]);
-}
-
-mod sources {
-    use std::sync::Arc;
-
-    use async_trait::async_trait;
-    use crmkit_core::{
-        FieldSchema, FieldType, ObjectConcept, ObjectName, ObjectSchema, Record, RecordId, RecordRef, Reject,
-        SourceConnector, Value,
-        testing::{MockSource, conformance::source::SourceHarness},
-    };
-
-    /// Seven contacts with links, one row that is none, and an object without records.
-    struct Contacts(Arc<dyn SourceConnector>);
-
-    #[async_trait]
-    impl SourceHarness for Contacts {
-        async fn start() -> Self {
-            let contacts = ObjectSchema::new("contacts", "Contacts", ObjectConcept::Person)
-                .with(FieldSchema::new("name", "Name", FieldType::text()))
-                .with(FieldSchema::new("company", "Company", FieldType::link("companies")));
-            let companies = ObjectSchema::new("companies", "Companies", ObjectConcept::Organization);
-            let contact = |id: RecordId| {
-                Record::new(RecordRef::new("contacts", id))
-                    .with("name", Value::text("Ann"))
-                    .with("company", Value::link(RecordRef::new("companies", "1")))
-            };
-            let reject = Reject {
-                origin: "contacts.csv".to_owned(),
-                line: Some(9),
-                field: None,
-                code: "missing_id".to_owned(),
-                message: "the row has no id".to_owned(),
-            };
-            let source = MockSource::new("crm-1")
-                .with_object(contacts, ids().into_iter().map(contact))
-                .with_object(companies, [])
-                .with_rejects("contacts", [reject]);
-            Self(Arc::new(source))
-        }
-
-        fn source(&self) -> Arc<dyn SourceConnector> {
-            self.0.clone()
-        }
-
-        fn object(&self) -> ObjectName {
-            "contacts".into()
-        }
-
-        fn expected_ids(&self) -> Vec<RecordId> {
-            ids()
-        }
-
-        fn empty_object(&self) -> Option<ObjectName> {
-            Some("companies".into())
-        }
+async fn each_saboteur_fails_exactly_its_rule() {
+    assert_eq!(broken(rules::<Sabotaged>()).await, [""; 0], "unbroken, the connector keeps them all");
+    assert_eq!(broken(rules::<SabotagedDeals>()).await, [""; 0], "unbroken, the connector keeps them all");
+    for rule in rules::<Sabotaged>() {
+        BREAKS.set(rule.name);
+        let found = match rule.name {
+            // Persons have no options to be wrong about.
+            "an_unknown_option_is_refused_not_dropped" => broken(rules::<SabotagedDeals>()).await,
+            _ => broken(rules::<Sabotaged>()).await,
+        };
+        assert_eq!(found, [rule.name], "by the saboteur of {}", rule.name);
     }
-
-    fn ids() -> Vec<RecordId> {
-        (1..=7).map(|n| RecordId::from(format!("p{n}"))).collect()
-    }
-
-    crmkit_core::conformance_tests!(source, Contacts);
 }
