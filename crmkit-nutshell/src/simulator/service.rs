@@ -107,7 +107,7 @@ impl Handler for Service {
         let reply = self.exchange(&ask).await;
         let status = match &reply {
             Reply::Send(response) | Reply::Truncate(response) => Some(response.status().as_u16()),
-            Reply::Close => None,
+            Reply::Close | Reply::Reset(_) | Reply::Hang | Reply::Stall(_) => None,
         };
         self.0.traffic.record(LoggedRequest {
             sequence: ask.sequence,
