@@ -2,7 +2,7 @@
 
 use crate::{
     Change, Outcome, Part, Result, RowState, Select, UnitState, UnitStatus,
-    engine::{Core, Facts, LeaseGuard, pass::PassContext},
+    engine::{Core, Facts, LeaseGuard, PassKind, pass::PassContext},
 };
 
 /// Counts what the phase settled against what it selected.
@@ -40,8 +40,9 @@ pub(super) async fn execute(
     } else {
         None
     };
-    // A person can take on held records, never a balance that does not hold.
-    if let Some(reason) = reason.filter(|_| unbalanced || decided != Some(true)) {
+    // A person can take on held records, never a balance that does not hold. A sample shows what would be held: no reason to stop it.
+    let admitted = decided == Some(true) || cx.pass.kind == PassKind::Sample;
+    if let Some(reason) = reason.filter(|_| unbalanced || !admitted) {
         unit.status = UnitStatus::Blocked { reason: reason.clone() };
         lease.commit(&[Change::Unit(unit)]).await?;
         return Ok(Outcome::Blocked { reason });

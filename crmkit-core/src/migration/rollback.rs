@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Change, Digest, Error, IntendedOperation, PreparedItem, RecordRef, Result, Row, RowState, Select,
-    engine::{Action, Kept, PassKind, Phase, Task, keep, kept_kind, pass_key},
+    engine::{Kept, PassKind, Phase, Task, keep, kept_kind, pass_key},
     migration::{Approval, Migration, Observed, PLAN_GATE, SAMPLE_GATE, UncertainCount, rollback_gate},
 };
 
@@ -58,7 +58,23 @@ impl Migration {
     /// # Errors
     /// `State` while creates are under way or their answers were lost: what is not known to be there cannot be taken back.
     pub async fn preview_rollback(&self) -> Result<RollbackPreview> {
-        self.preview(None).await
+        let pass = self.start_rollback_preview().await?;
+        self.drive(pass).await?;
+        self.rollback_preview(pass).await
+    }
+
+    /// Starts a preview, or finds the unfinished one, and gives its pass.
+    ///
+    /// # Errors
+    /// As [`preview_rollback`](Self::preview_rollback).
+    pub async fn start_rollback_preview(&self) -> Result<u32> {
+        self.open().await?;
+        let open = self.open_creates().await?;
+        if open > 0 {
+            let message = "writes are under way, and nobody knows yet whether they arrived: run again, then roll back";
+            return Err(Error::state("rollback.preview", message).with_context("open", open));
+        }
+        self.start(PassKind::Preview { of: None }, self.survey_phases().await?, None).await
     }
 
     /// Approves a rollback as previewed.
@@ -81,39 +97,47 @@ impl Migration {
     /// # Errors
     /// `State` without the approval of a preview.
     pub async fn rollback(&self, approval: &Approval) -> Result<RollbackReport> {
+        let pass = self.start_rollback(approval).await?;
+        self.drive(pass).await?;
+        self.rollback_report(pass).await
+    }
+
+    /// Starts the rollback of a preview, or finds the one that is there, and gives its pass.
+    ///
+    /// # Errors
+    /// As [`rollback`](Self::rollback).
+    pub async fn start_rollback(&self, approval: &Approval) -> Result<u32> {
         self.open().await?;
         let preview = approval.gate.strip_prefix("rollback/").and_then(|pass| pass.parse().ok()).ok_or_else(|| {
             Error::state("rollback", "this approval is for another step; approve the rollback's preview")
         })?;
         self.admit(approval, &rollback_gate(preview)).await?;
-        self.undo(None, preview, approval.gate.clone()).await
+        // One preview is carried out once: whoever asks again gets the report again.
+        let phases = self.undo_phases(&self.frozen_plan().await?, true).await?;
+        self.start_once(PassKind::Rollback { of: None, preview }, phases, Some(approval.gate.clone())).await
     }
 
-    pub(super) async fn preview(&self, of: Option<u32>) -> Result<RollbackPreview> {
+    /// The phases that look at what a rollback would take back.
+    pub(super) async fn survey_phases(&self) -> Result<Vec<Phase>> {
+        let phases = self.undo_phases(&self.frozen_plan().await?, false).await?;
+        let records = phases.into_iter().filter(|phase| phase.task == Task::Undo);
+        Ok(records.map(|phase| Phase { task: Task::Survey, mappings: phase.mappings }).collect())
+    }
+
+    /// The document of a preview whose pass is over; it is kept until it is approved.
+    ///
+    /// # Errors
+    /// `State` while the pass is not over.
+    pub async fn rollback_preview(&self, pass: u32) -> Result<RollbackPreview> {
         self.open().await?;
-        let open = self.open_creates().await?;
-        if open > 0 {
-            let message = "writes are under way, and nobody knows yet whether they arrived: run again, then roll back";
-            return Err(Error::state("rollback.preview", message).with_context("open", open));
+        let record = self.pass(pass).await?;
+        if record.finished.is_none() || record.kind != (PassKind::Preview { of: None }) {
+            return Err(Error::state("rollback.preview", "this is no finished preview").with_context("pass", pass));
         }
-        let plan = self.frozen_plan().await?;
-        let phases: Vec<Phase> = self
-            .undo_phases(&plan, false)
-            .await?
-            .into_iter()
-            .filter(|phase| phase.task == Task::Undo)
-            .map(|phase| Phase { task: Task::Survey, mappings: phase.mappings })
-            .collect();
-        let pass = self.start(PassKind::Preview { of }, phases, None).await?;
-        self.drive(pass).await?;
         let units = self.facts().units(&Select::Units(pass)).await?;
         let sum = |name: &str| -> u64 { units.iter().filter_map(|unit| unit.counts.get(name)).sum() };
         let kept: Vec<Kept> = self.kept(pass).await?;
-        let retire = match of {
-            None => self.prepared().await?.0.into_iter().filter(|(_, item)| item.made).map(|(key, _)| key).collect(),
-            Some(_) => Vec::new(),
-        };
-        let record = self.pass(pass).await?;
+        let retire = self.prepared().await?.0.into_iter().filter(|(_, item)| item.made).map(|(key, _)| key).collect();
         let preview = RollbackPreview {
             format: "crmkit.rollback-preview".to_owned(),
             version: 1,
@@ -128,21 +152,22 @@ impl Migration {
         Ok(preview)
     }
 
-    pub(super) async fn undo(&self, of: Option<u32>, preview: u32, gate: String) -> Result<RollbackReport> {
-        let plan = self.frozen_plan().await?;
-        let kind = PassKind::Rollback { of, preview };
-        // One preview is carried out once: whoever asks again gets the report again.
-        let pass = self.start_once(kind, self.undo_phases(&plan, of.is_none()).await?, Some(gate)).await?;
-        let action = self.drive(pass).await?;
-        let counts = self.facts().counts(of.map(|_| pass)).await?;
+    /// The report of a rollback, finished or not.
+    pub async fn rollback_report(&self, pass: u32) -> Result<RollbackReport> {
+        self.open().await?;
+        let record = self.pass(pass).await?;
+        let PassKind::Rollback { of: None, preview } = record.kind else {
+            return Err(Error::state("rollback.report", "this is no rollback of everything").with_context("pass", pass));
+        };
+        let finished = record.finished.is_some();
+        let counts = self.facts().counts(None).await?;
         let taken_back = crate::sum_by_mapping(&counts, |count| count.state == RowState::RolledBack);
         let left: u64 = counts.iter().filter(|count| count.state.is_written()).map(|count| count.rows).sum();
         let kept = self.kept(preview).await?;
         let names = |items: Vec<(String, PreparedItem)>| items.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
-        let record = self.pass(pass).await?;
         // Once: approvals that are given afterwards are for the next run.
         let forgotten: Option<bool> = self.facts().get("forgotten", &pass_key(preview)).await?;
-        if of.is_none() && action == Action::Finished && forgotten.is_none() {
+        if finished && forgotten.is_none() {
             let forget = |gate: &str| Change::Forget { kind: "approval".to_owned(), key: gate.to_owned() };
             let sample = Change::Forget { kind: "document".to_owned(), key: "sample".to_owned() };
             let snapshot = Change::Forget { kind: "document".to_owned(), key: "snapshot".to_owned() };
@@ -155,7 +180,7 @@ impl Migration {
         Ok(RollbackReport {
             format: "crmkit.rollback".to_owned(),
             version: 1,
-            clean: action == Action::Finished && (of.is_some() || left <= kept.len() as u64),
+            clean: finished && left <= kept.len() as u64,
             taken_back: taken_back.into_iter().map(|(mapping, rows)| (mapping.to_string(), rows)).collect(),
             kept,
             retired: names(self.facts().all(&format!("retired/{}", pass_key(preview))).await?),

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, MappingId, PageRequest, Plan, RecordRef, Result, Selection,
+    Digest, Error, MappingId, PageRequest, Plan, RecordRef, Result, Selection,
     engine::{Action, ComparedRecord, PassContext, PassKind, PassRecord, describe_pass, keep, pass_key},
     migration::{
         Approval, HeldReason, Migration, Observed, PLAN_GATE, UncertainCount, counts::uncertain_counts,
@@ -63,18 +63,68 @@ impl Migration {
     /// # Errors
     /// `State` without the plan's approval.
     pub async fn sample(&self, approval: &Approval) -> Result<SampleDiff> {
+        while let Some(pass) = self.next_sample_pass(approval).await? {
+            if let Action::WaitForDecision { units } = self.drive(pass).await? {
+                let reason = units.into_iter().next().map(|(_, reason)| reason).unwrap_or_default();
+                return Err(Error::state("sample", reason).with_context("pass", pass));
+            }
+        }
+        self.sample_diff().await
+    }
+
+    /// The pass of the sample that is to be driven next, for hosts that drive passes themselves: it is written, compared, previewed
+    /// and taken back in a pass each. `None` when all are over: then [`sample`](Self::sample) gives the document at once.
+    ///
+    /// # Errors
+    /// `State` without the plan's approval.
+    pub async fn next_sample_pass(&self, approval: &Approval) -> Result<Option<u32>> {
         self.open().await?;
         self.admit(approval, PLAN_GATE).await?;
+        if self.facts().get::<SampleDiff>("document", "sample").await?.is_some() {
+            return Ok(None);
+        }
+        let plan = self.frozen_plan().await?;
+        let gate = Some(PLAN_GATE.to_owned());
+        if self.facts().all::<RecordRef>("sample").await?.is_empty() {
+            self.choose(&plan).await?;
+        }
+        let phases = self.write_phases(&plan).await?;
+        let written = self.start_once(PassKind::Sample, phases, gate.clone()).await?;
+        if self.is_open(written).await? {
+            return Ok(Some(written));
+        }
+        let compared =
+            self.start_once(PassKind::Reconcile { of: Some(written) }, self.verify_phases().await?, None).await?;
+        if self.is_open(compared).await? {
+            return Ok(Some(compared));
+        }
+        if plan.sample.keep {
+            return Ok(None);
+        }
+        let preview =
+            self.start_once(PassKind::Preview { of: Some(written) }, self.survey_phases().await?, None).await?;
+        if self.is_open(preview).await? {
+            return Ok(Some(preview));
+        }
+        let kind = PassKind::Rollback { of: Some(written), preview };
+        let undone = self.start_once(kind, self.undo_phases(&plan, false).await?, gate).await?;
+        Ok(if self.is_open(undone).await? { Some(undone) } else { None })
+    }
+
+    async fn is_open(&self, pass: u32) -> Result<bool> {
+        Ok(self.pass(pass).await?.finished.is_none())
+    }
+
+    /// The document of the sample whose passes are over.
+    async fn sample_diff(&self) -> Result<SampleDiff> {
         if let Some(sample) = self.facts().get("document", "sample").await? {
             return Ok(sample);
         }
         let plan = self.frozen_plan().await?;
-        let chosen = match self.facts().all::<RecordRef>("sample").await? {
-            known if known.is_empty() => self.choose(&plan).await?,
-            known => known.len() as u64,
-        };
-        let written = self.once(PassKind::Sample, Some(PLAN_GATE)).await?;
-        let compared = self.once(PassKind::Reconcile { of: Some(written) }, None).await?;
+        let passes = self.passes().await?;
+        let over = || Error::state("sample", "the sample's passes are not over");
+        let written = standing(&passes, PassKind::Sample).ok_or_else(over)?;
+        let compared = standing(&passes, PassKind::Reconcile { of: Some(written) }).ok_or_else(over)?;
         let records: Vec<ComparedRecord> = self
             .facts()
             .all(&format!("compared/{}", pass_key(compared)))
@@ -83,55 +133,26 @@ impl Migration {
             .map(|(_, record)| record)
             .collect();
         let held = self.held_reasons(&plan, Some(written)).await?;
-        let uncertain = uncertain_counts(&self.facts().counts(Some(written)).await?);
-        if !plan.sample.keep {
-            let preview = self.preview(Some(written)).await?;
-            self.undo(Some(written), preview.observed.pass, PLAN_GATE.to_owned()).await?;
-        }
         let differing = records.iter().flat_map(|record| &record.fields).filter(|field| !field.same).count() as u64;
         let sample = SampleDiff {
             format: "crmkit.sample".to_owned(),
             version: 1,
             clean: differing == 0 && held.is_empty(),
-            chosen,
+            chosen: self.facts().all::<RecordRef>("sample").await?.len() as u64,
             compared: records.len() as u64,
             differing,
             records,
             held,
             rolled_back: !plan.sample.keep,
-            uncertain,
+            uncertain: uncertain_counts(&self.facts().counts(Some(written)).await?),
             observed: self.observed(Some(&self.pass(written).await?)).await?,
         };
         self.commit(vec![keep("document", "sample", &sample)]).await?;
         Ok(sample)
     }
 
-    /// Drives the last pass of a kind to its end, or a new one where the last was followed by a rollback of everything.
-    async fn once(&self, kind: PassKind, gate: Option<&str>) -> Result<u32> {
-        let pass = match standing(&self.passes().await?, kind) {
-            Some(last) => last,
-            None => {
-                let phases = match kind {
-                    PassKind::Sample => self.write_phases(&self.frozen_plan().await?).await?,
-                    _ => self.verify_phases().await?,
-                };
-                self.start_once(kind, phases, gate.map(str::to_owned)).await?
-            }
-        };
-        match self.drive(pass).await? {
-            // A sample shows what would be held; that is no reason to stop it.
-            Action::WaitForDecision { units } => {
-                for (unit, _) in units {
-                    self.accept_gate(&unit, &self.core.actor).await?;
-                }
-                Box::pin(self.once(kind, gate)).await
-            }
-            _ => Ok(pass),
-        }
-    }
-
     /// Chooses the sample: by seeded digest, so the same in every run, then closed under links.
-    async fn choose(&self, plan: &Plan) -> Result<u64> {
+    async fn choose(&self, plan: &Plan) -> Result<()> {
         let record = PassRecord {
             number: 0,
             kind: PassKind::Sample,
@@ -174,8 +195,7 @@ impl Migration {
             }
         }
         let facts: Vec<_> = chosen.iter().map(|record| keep("sample", record.to_string(), record)).collect();
-        self.commit(facts).await?;
-        Ok(chosen.len() as u64)
+        self.commit(facts).await
     }
 
     /// Every record that a mapping takes, with where it links to.

@@ -8,7 +8,8 @@ use std::{
 };
 
 use crmkit_core::{
-    AuditOptions, Clock, IdLedger, Migration, PassKind, SqliteLedger,
+    AuditOptions, Clock, IdLedger, Migration, PageRequest, PassKind, Record, RecordRef, SourceConnector, SqliteLedger,
+    Value,
     chrono::{DateTime, Utc},
     testing::{ManualClock, MockDestination},
 };
@@ -110,16 +111,65 @@ async fn forth_and_back(
     let sample = migration.sample(&approval).await.map_err(failed)?;
     let approval = migration.approve_sample(&sample, "ann").await.map_err(failed)?;
     let report = migration.run(&approval).await.map_err(failed)?;
-    let reconciliation = migration.reconcile().await.map_err(failed)?;
-    if !reconciliation.mismatches.is_empty() {
-        return Err(format!("{:#?}", reconciliation.mismatches));
+    if !folder.join("arrived").exists() {
+        everything_is_the_same(migration).await?;
+        oracle::after_the_run(world, ledger, &report)?;
+        fs::write(folder.join("arrived"), "").map_err(|error| error.to_string())?;
     }
-    oracle::after_the_run(world, ledger, &report)?;
-    fs::write(folder.join("arrived"), "").map_err(|error| error.to_string())?;
+    people_work_on(world).await;
+    let report = migration.delta(&approval).await.map_err(failed)?;
+    if !report.finished || !report.conflicts.is_empty() || report.gone.len() != 1 {
+        return Err(format!("{report:#?}"));
+    }
+    everything_is_the_same(migration).await?;
+    each_renamed_once(world)?;
     let preview = migration.preview_rollback().await.map_err(failed)?;
     let approval = migration.approve_rollback(&preview, "ann").await.map_err(failed)?;
     let report = migration.rollback(&approval).await.map_err(failed)?;
     report.clean.then_some(()).ok_or_else(|| format!("{report:#?}"))
+}
+
+async fn everything_is_the_same(migration: &Migration) -> Result<(), String> {
+    let reconciliation = migration.reconcile().await.map_err(|error| error.to_string())?;
+    if reconciliation.mismatches.is_empty() { Ok(()) } else { Err(format!("{:#?}", reconciliation.mismatches)) }
+}
+
+/// What a company's name has after people worked on at the source.
+const RENAMED: &str = " II";
+
+/// At the source every company is renamed, one is new, and a note is deleted.
+async fn people_work_on(world: &World) {
+    let all = async |object: &str| -> Vec<Record> {
+        world.source.read(&PageRequest::first(object, usize::MAX)).await.expect("the source").items
+    };
+    let mut companies = all("companies").await;
+    let mut new = companies.first().expect("a company").clone();
+    new.key = RecordRef::new("companies", "new");
+    new.fields.insert("name".into(), Value::text("New"));
+    companies.push(new);
+    for company in &mut companies {
+        let name = format!("{}{RENAMED}", company.fields["name"]);
+        company.fields.insert("name".into(), Value::text(name));
+    }
+    world.source.set("companies", companies);
+    let mut notes = all("notes").await;
+    notes.pop().expect("a note");
+    world.source.set("notes", notes);
+}
+
+/// Every company of ours is there once, under its new name.
+fn each_renamed_once(world: &World) -> Result<(), String> {
+    let live = world.crm.live();
+    let names = live.iter().filter(|(record, _)| record.object == *"organization");
+    let mut names: Vec<String> = names.map(|(_, fields)| fields["name"].to_string()).collect();
+    names.retain(|name| name != "Foreign");
+    names.sort();
+    let new = format!("New{RENAMED}");
+    let mut once = names.clone();
+    once.dedup();
+    let right =
+        once == names && names.contains(&new) && names.len() > 2 && names.iter().all(|name| name.ends_with(RENAMED));
+    if right { Ok(()) } else { Err(format!("after the delta: {names:?}")) }
 }
 
 /// The variables that make this program's test below a process of its own.

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use crmkit_core::{
     Binding, Change, Clock, Cursor, Destination, DestinationWriter, Entry, Erase, Error, ErrorKind, ExistingItem,
-    IdLedger, Lease, LedgerKey, ObjectName, Page, PageRequest, PassRecord, Probe, Provisioner, Reader, RecordId,
-    Remover, Result, Retry, Row, SchemaItem, Select, Stored, UnitKey, UnitStatus, WriteBatch, Written,
+    IdLedger, Lease, LedgerKey, ObjectName, Page, PageRequest, PassKind, PassRecord, Probe, Provisioner, Reader,
+    RecordId, Remover, Result, Retry, Row, SchemaItem, Select, Stored, UnitKey, UnitStatus, WriteBatch, Written,
     chrono::{DateTime, Utc},
     testing::{ManualClock, MockDestination},
 };
@@ -84,7 +84,8 @@ impl PointedLedger {
         let page = self.inner.select(&select, None, 1).await.ok()?;
         let Some(Entry::Fact(fact)) = page.items.into_iter().next() else { return None };
         let pass: PassRecord = serde_json::from_value(fact.value).expect("a pass");
-        pass.phases.get(usize::from(unit.phase)).map(|phase| format!("{:?}", phase.task))
+        let delta = if pass.kind == PassKind::Delta { "Delta " } else { "" };
+        pass.phases.get(usize::from(unit.phase)).map(|phase| format!("{delta}{:?}", phase.task))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Several workers on one run.
 
-use crmkit_core::{Action, Clock, Outcome, execute_unit, load_state, next_action, testing::MockFault};
+use crmkit_core::{
+    Action, Clock, Migration, Outcome, execute_unit, load_state, next_action,
+    testing::{ManualClock, MockFault},
+};
 
 use crate::world::{World, at, company, contact, count};
 
@@ -75,4 +78,64 @@ async fn workers_that_execute_the_same_units_at_once_give_each_record_once() {
     migration.close(pass).await.expect("closed");
     each_once(&world);
     assert!(migration.reconcile().await.expect("reconciled").clean);
+}
+
+/// A host's queue: every pass of every step is driven by the two functions alone.
+async fn by_hand(migration: &Migration, clock: &ManualClock, pass: u32) {
+    loop {
+        let units = match next_action(&load_state(migration.core(), pass).await.expect("state")) {
+            Action::Run { units } => units,
+            Action::SleepUntil { until } => {
+                clock.set(until);
+                continue;
+            }
+            Action::Finished => break,
+            other => panic!("nobody has to decide: {other:?}"),
+        };
+        for unit in units {
+            execute_unit(migration.core(), &unit).await.expect("executed");
+        }
+    }
+    migration.close(pass).await.expect("closed");
+}
+
+#[tokio::test]
+async fn a_host_can_drive_every_pass_itself() {
+    let world = world();
+    let migration = world.worker("host");
+    let approval = migration.approve_plan(&world.plan, "ann").await.expect("approved");
+    migration.prepare(&approval).await.expect("prepared");
+    let mut passes = Vec::new();
+    while let Some(pass) = migration.next_sample_pass(&approval).await.expect("the next pass") {
+        assert!(!passes.contains(&pass), "{pass} is over");
+        passes.push(pass);
+        by_hand(&migration, &world.clock, pass).await;
+    }
+    assert_eq!(passes.len(), 4, "written, compared, previewed, taken back");
+    let sample = migration.sample(&approval).await.expect("the document");
+    assert!(sample.clean && sample.rolled_back && sample.compared > 0, "{sample:#?}");
+    assert!(world.names("organization").is_empty());
+    let approval = migration.approve_sample(&sample, "ann").await.expect("approved");
+
+    let run = migration.start_run(&approval).await.expect("started");
+    assert!(!migration.run_report(run).await.expect("a report").finished);
+    by_hand(&migration, &world.clock, run).await;
+    assert!(migration.run_report(run).await.expect("a report").finished);
+    each_once(&world);
+    let delta = migration.start_delta(&approval).await.expect("started");
+    by_hand(&migration, &world.clock, delta).await;
+    assert!(migration.delta_report(delta).await.expect("a report").finished);
+    let reconcile = migration.start_reconcile().await.expect("started");
+    by_hand(&migration, &world.clock, reconcile).await;
+    assert!(migration.reconciliation(reconcile).await.expect("a document").clean);
+
+    let preview = migration.start_rollback_preview().await.expect("started");
+    by_hand(&migration, &world.clock, preview).await;
+    let preview = migration.rollback_preview(preview).await.expect("a document");
+    let approval = migration.approve_rollback(&preview, "ann").await.expect("approved");
+    let rollback = migration.start_rollback(&approval).await.expect("started");
+    assert!(!migration.rollback_report(rollback).await.expect("a report").clean);
+    by_hand(&migration, &world.clock, rollback).await;
+    assert!(migration.rollback_report(rollback).await.expect("a report").clean);
+    assert!(world.crm.live().is_empty());
 }

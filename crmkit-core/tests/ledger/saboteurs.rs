@@ -180,6 +180,10 @@ impl IdLedger for Broken {
                 tokio::task::yield_now().await;
                 self.inner.commit(lease, second).await
             }
+            "a_destination_record_stands_for_one_source_record" => match self.inner.commit(lease, &changes).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && error.retry() != Retry::Never => Ok(()),
+                committed => committed,
+            },
             "freeing_an_old_row_keeps_its_last_state" => {
                 self.inner.commit(lease, &changes).await?;
                 for change in &changes {

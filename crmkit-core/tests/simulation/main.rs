@@ -3,7 +3,6 @@
 //! `CRMKIT_SEEDS=50000` runs more seeds; `CRMKIT_SEED=17` runs one and prints all that happens.
 #![cfg(feature = "testing")]
 
-mod claims;
 mod ledger;
 mod oracle;
 mod process;

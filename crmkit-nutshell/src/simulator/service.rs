@@ -105,10 +105,7 @@ impl Handler for Service {
             body: &body,
         };
         let reply = self.exchange(&ask).await;
-        let status = match &reply {
-            Reply::Send(response) | Reply::Truncate(response) => Some(response.status().as_u16()),
-            Reply::Close | Reply::Reset(_) | Reply::Hang | Reply::Stall(_) => None,
-        };
+        let status = reply.status();
         self.0.traffic.record(LoggedRequest {
             sequence: ask.sequence,
             method: ask.method.to_owned(),
@@ -156,7 +153,13 @@ impl Service {
                 let lost = wrote && answer.status < 300 && self.0.drop_every.hits();
                 if lost { Reply::Close } else { send(ask, answer) }
             }
-            Some(effect) => self.suffer(effect, ask, &target, &profile.switches, run).await,
+            Some(effect) => match effect.peeled() {
+                (true, effect) => {
+                    let applied = run();
+                    self.suffer(effect, ask, &target, &profile.switches, || applied).await
+                }
+                (false, effect) => self.suffer(effect, ask, &target, &profile.switches, run).await,
+            },
         }
     }
 
@@ -171,7 +174,7 @@ impl Service {
         ask: &Ask<'_>,
         target: &Target<'_>,
         switches: &Switches,
-        run: impl Fn() -> (Answer, bool),
+        run: impl FnOnce() -> (Answer, bool),
     ) -> Reply {
         match effect {
             Effect::Delay { ms } => {
@@ -184,6 +187,10 @@ impl Service {
                 run();
                 Reply::Close
             }
+            Effect::Reset => Reply::Reset(None),
+            Effect::ResetBody => Reply::Reset(Some(respond(ask, run().0))),
+            Effect::Hang => Reply::Hang,
+            Effect::Stall => Reply::Stall(respond(ask, run().0)),
             Effect::TruncateBody => Reply::Truncate(respond(ask, run().0)),
             Effect::Garbage => Reply::Send(respond(ask, run().0).map(|_| Bytes::from_static(b"{\"result\":{\"id"))),
             Effect::Status { status, body, headers } => {

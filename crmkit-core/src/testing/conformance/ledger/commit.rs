@@ -43,6 +43,40 @@ pub async fn a_commit_is_all_or_nothing<H: LedgerHarness>() {
     assert_eq!(verify_chain(&lines(&ledger).await, ChainHead::default()).map(|head| head.sequence), Ok(1));
 }
 
+/// "A destination record stands for one source record: a row that takes one which another source record has is a `Conflict`".
+pub async fn a_destination_record_stands_for_one_source_record<H: LedgerHarness>() {
+    let (harness, ledger, lease) = begin::<H>().await;
+    let now = harness.clock().now();
+    let standing = |id: &str, part: &str, state: RowState, to: &str| {
+        let mut row = Row { state, ..created(id, to) };
+        row.key.part = part.into();
+        row
+    };
+    let intending = |id: &str, state: RowState, to: &str| {
+        Change::Intend(Row { intent: intended(id, now).intent, ..standing(id, "", state, to) })
+    };
+    let refused = async |change: Change| {
+        let error = ledger.commit(&lease, &[change]).await.expect_err("another source record has it");
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Conflict, Retry::After(Duration::ZERO)));
+    };
+    let kept = async |change: Change, why: &str| ledger.commit(&lease, &[change]).await.expect(why);
+    kept(intending("1", RowState::RolledBack, "50"), "nobody has it").await;
+    refused(intending("2", RowState::Intended, "50")).await;
+    refused(Change::Settle(standing("2", "", RowState::Unchanged, "50"))).await;
+    refused(Change::Settle(created("2", "50"))).await;
+    kept(Change::Settle(standing("1", "", RowState::Updated, "50")), "it is its own").await;
+    refused(intending("2", RowState::Intended, "50")).await;
+    kept(Change::Settle(standing("1", "link:parent", RowState::Updated, "50")), "a part of the same source record")
+        .await;
+    kept(Change::Settle(standing("3", "", RowState::Linked, "50")), "many may link to it").await;
+    kept(Change::Settle(standing("3", "link:parent", RowState::Updated, "50")), "and set links on it").await;
+    let two = [Change::Settle(created("4", "60")), Change::Settle(created("5", "60"))];
+    ledger.commit(&lease, &two).await.expect_err("nor in one commit");
+    let given_back = Row { destination: None, ..standing("1", "", RowState::RolledBack, "50") };
+    kept(Change::Settle(given_back), "it is given back").await;
+    kept(Change::Settle(standing("2", "", RowState::Updated, "50")), "it is free again").await;
+}
+
 /// "`commit` applies all changes …, in order."
 pub async fn changes_apply_in_order<H: LedgerHarness>() {
     let (harness, ledger, lease) = begin::<H>().await;

@@ -12,8 +12,9 @@ use std::sync::Arc;
 pub use self::{
     commit::{
         a_commit_is_all_or_nothing, a_conflicting_settlement_is_refused,
-        a_held_or_rolled_back_row_may_take_another_destination, changes_apply_in_order, freeing_a_new_row_forgets_it,
-        freeing_an_old_row_keeps_its_last_state, settling_twice_changes_nothing, what_is_kept_comes_back_unchanged,
+        a_destination_record_stands_for_one_source_record, a_held_or_rolled_back_row_may_take_another_destination,
+        changes_apply_in_order, freeing_a_new_row_forgets_it, freeing_an_old_row_keeps_its_last_state,
+        settling_twice_changes_nothing, what_is_kept_comes_back_unchanged,
     },
     file::{
         a_damaged_file_is_refused, a_foreign_file_is_refused, a_newer_format_is_refused_naming_both,
@@ -125,6 +126,7 @@ macro_rules! ledger_conformance {
             intents_survive_reopen
             settling_twice_changes_nothing
             a_conflicting_settlement_is_refused
+            a_destination_record_stands_for_one_source_record
             a_held_or_rolled_back_row_may_take_another_destination
             freeing_a_new_row_forgets_it
             freeing_an_old_row_keeps_its_last_state

@@ -1,0 +1,168 @@
+//! How a simulator is configured before it starts.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use crmkit_core::Clock;
+use crmkit_core::simulator::{InFlight, Journal, JumpingClock, Server, ServerThread, SteeredClock, Traffic};
+use serde_json::Value;
+
+use super::service::Service;
+use super::state::State;
+use super::switches::{Switches, Version};
+use super::workspace::Profile;
+use super::{TwentySimulator, seed};
+
+/// Configures a simulator.
+///
+/// ```
+/// use crmkit_twenty::simulator::{TwentySimulator, Version};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let twenty = TwentySimulator::builder().version(Version::V1_10).start().await.expect("a free port");
+/// assert!(twenty.url().starts_with("http://127.0.0.1:"));
+/// # });
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct TwentySimulatorBuilder {
+    version: Version,
+    switches: Option<Switches>,
+    limits: bool,
+    clock: Option<Arc<dyn Clock>>,
+    in_flight: InFlight,
+    port: u16,
+    place: ServerThread,
+    drop_every: u64,
+    journal: Option<PathBuf>,
+    seed: Option<Value>,
+    log_capacity: usize,
+    body_bytes: usize,
+}
+
+impl Default for TwentySimulatorBuilder {
+    fn default() -> Self {
+        Self {
+            version: Version::default(),
+            switches: None,
+            limits: true,
+            clock: None,
+            in_flight: InFlight::default(),
+            port: 0,
+            place: ServerThread::Current,
+            drop_every: 0,
+            journal: None,
+            seed: None,
+            log_capacity: 100_000,
+            body_bytes: 0,
+        }
+    }
+}
+
+impl TwentySimulatorBuilder {
+    /// The release (2.19): which standard fields there are, and how it behaves unless `switches` says otherwise.
+    pub fn version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// How the default workspace behaves.
+    pub fn switches(mut self, switches: Switches) -> Self {
+        self.switches = Some(switches);
+        self
+    }
+
+    /// Whether calls are limited (yes).
+    pub fn limits(mut self, limits: bool) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The clock (a steered one).
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// A jumping clock, which is held back while a request is in flight.
+    pub fn jumping_clock(mut self, clock: &JumpingClock) -> Self {
+        self.in_flight = clock.in_flight();
+        self.clock(Arc::new(clock.clone()))
+    }
+
+    /// The loopback port (any free one).
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Runs on a thread of its own even inside a tokio runtime (no).
+    pub fn own_thread(mut self) -> Self {
+        self.place = ServerThread::Own;
+        self
+    }
+
+    /// Loses the answer of every n-th applied write (0: never).
+    pub fn drop_every(mut self, every: u64) -> Self {
+        self.drop_every = every;
+        self
+    }
+
+    /// A file that gets each applied write before its answer leaves; what it holds already is restored.
+    pub fn journal(mut self, path: impl Into<PathBuf>) -> Self {
+        self.journal = Some(path.into());
+        self
+    }
+
+    /// A dump to start from, unless the journal holds something.
+    pub fn seed(mut self, dump: Value) -> Self {
+        self.seed = Some(dump);
+        self
+    }
+
+    /// How many requests are kept (100,000) and how many bytes of each body (none).
+    pub fn log(mut self, requests: usize, body_bytes: usize) -> Self {
+        self.log_capacity = requests;
+        self.body_bytes = body_bytes;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the port is taken, or the journal or the dump cannot be read.
+    #[expect(clippy::unused_async, reason = "a start that has to wait must not change the signature")]
+    pub async fn start(self) -> io::Result<TwentySimulator> {
+        let steered = self.clock.is_none().then(SteeredClock::new);
+        let clock: Arc<dyn Clock> = match (self.clock, &steered) {
+            (Some(clock), _) => clock,
+            (None, Some(steered)) => Arc::new(steered.clone()),
+            (None, None) => return Err(io::Error::other("there is no clock")),
+        };
+        let default = Profile {
+            name: seed::WORKSPACE.into(),
+            version: self.version,
+            switches: self.switches.unwrap_or_else(|| Switches::of(self.version)),
+            limits: self.limits,
+            keys: vec![seed::administrator(seed::WORKSPACE)],
+        };
+        let (journal, entries) = match &self.journal {
+            Some(path) => Journal::open(path).map(|(journal, entries)| (Some(journal), entries))?,
+            None => (None, Vec::new()),
+        };
+        let traffic = Traffic::new(self.log_capacity, self.body_bytes);
+        let state = Arc::new(State::new(clock, steered, default, traffic, self.drop_every, journal));
+        let ready = match (entries.is_empty(), self.seed) {
+            (false, _) => state.replay(&entries),
+            (true, Some(dump)) => state.load(&dump),
+            (true, None) => state.reset(),
+        };
+        ready.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let service = Arc::new(Service { state: state.clone(), base: OnceLock::new() });
+        let server = Server::start(self.port, self.place, self.in_flight, service.clone())?;
+        // Answers carry addresses on this server, whose port is known only now.
+        let _ = service.base.set(server.url());
+        Ok(TwentySimulator { server, state })
+    }
+}
