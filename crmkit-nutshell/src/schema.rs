@@ -296,7 +296,7 @@ fn note(impersonate: bool) -> ObjectSchema {
         author.means(FieldConcept::Author).read_only()
     };
     ObjectSchema::new(Object::Note.name(), "Note", ObjectConcept::Note)
-        .with(FieldSchema::new("note", "Text", FieldType::LongText).means(FieldConcept::Body).required())
+        .with(FieldSchema::new("note", "Text", FieldType::Rich).means(FieldConcept::Body).required())
         .with(link("lead", "Lead", "lead").means(FieldConcept::Deal).create_only())
         .with(link("contact", "Person", "contact").means(FieldConcept::Person).create_only())
         .with(link("account", "Company", "account").means(FieldConcept::Organization).create_only())

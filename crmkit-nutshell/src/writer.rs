@@ -14,7 +14,9 @@ use crate::{
     Nutshell,
     client::{Call, Effect, patch},
     connector::Known,
-    convert::{Labelled, Wired, check, custom_value, day, labelled, money_text, stamped, stored, text_of, unstamped},
+    convert::{
+        Labelled, Wired, check, custom_value, day, labelled, money_text, plain, stamped, stored, text_of, unstamped,
+    },
     object::Object,
     schema::{OPEN, bare_name},
     wire::{Multi, Record},
@@ -336,7 +338,10 @@ impl Write<'_> {
 }
 
 fn text_in(fields: &Fields) -> Option<String> {
-    fields.get("note").and_then(text_of)
+    match fields.get("note") {
+        Some(Value::Rich(rich)) => Some(plain(&rich.text)),
+        _ => None,
+    }
 }
 
 fn written_in(fields: &Fields) -> Option<DateTime<Utc>> {

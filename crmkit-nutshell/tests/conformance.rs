@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Clock, DestinationWriter, FieldName, FieldType, Fields, ItemKind, ObjectName, Operation, OperationKind, RecordRef,
-    SchemaItem, Value, WriteBatch,
+    Clock, DestinationWriter, FieldName, FieldType, Fields, ItemKind, Markup, ObjectName, Operation, OperationKind,
+    RecordRef, RichText, SchemaItem, Value, WriteBatch,
     chrono::{DateTime, TimeDelta, Utc},
     simulator::{BodyPredicate, Effect, Fault, JumpingClock},
     testing::conformance::{
@@ -149,9 +149,13 @@ fn lead(bench: &Bench, n: usize) -> Fields {
     marked(bench, fields([("description", Value::text(format!("Lead {n}"))), ("assignee", user(n))]), n)
 }
 
+fn rich(html: &str) -> Value {
+    Value::Rich(Arc::new(RichText { markup: Markup::Html, text: html.into() }))
+}
+
 fn note(bench: &Bench, n: usize) -> Fields {
     fields([
-        ("note", Value::text(format!("Note {n} @[x]\nand more"))),
+        ("note", rich(&format!("<p>Note {n} @[x]<br>and <b>more</b></p>"))),
         ("account", Value::link(bench.anchors[0].clone())),
         ("user", user(0)),
         ("written", Value::Timestamp("2018-01-02T03:04:05Z".parse().unwrap())),
@@ -173,7 +177,7 @@ fn bad_lead(_: &Bench) -> Fields {
 
 /// Hangs on nothing that exists.
 fn bad_note(_: &Bench) -> Fields {
-    fields([("note", Value::text("x")), ("account", Value::link(RecordRef::new("account", "987654")))])
+    fields([("note", rich("x")), ("account", Value::link(RecordRef::new("account", "987654")))])
 }
 
 fn plain(crm: Arc<Nutshell>) -> Arc<dyn DestinationWriter> {

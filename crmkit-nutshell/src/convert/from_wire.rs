@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use crmkit_core::{
-    Address, FieldSchema, FieldType, Fields, Labelled, Money, ObjectName, ObjectSchema, RecordId, RecordRef, Stored,
-    Value,
+    Address, FieldSchema, FieldType, Fields, Labelled, Markup, Money, ObjectName, ObjectSchema, RecordId, RecordRef,
+    RichText, Stored, Value,
     chrono::{DateTime, NaiveDate, Utc},
     indexmap::IndexMap,
     rust_decimal::Decimal,
 };
 use serde_json::Value as Json;
 
-use super::unstamped;
+use super::{shown, unstamped};
 use crate::{
     object::Object,
     schema::{OPEN, bare_name, is_nothing},
@@ -111,7 +111,9 @@ fn standard(field: &FieldSchema, record: &Record) -> Option<Value> {
 fn of_note(field: &FieldSchema, record: &Record) -> Option<Value> {
     let (text, written) = unstamped(record.get("note").as_str().unwrap_or_default());
     match field.name.as_str() {
-        "note" => Some(text).filter(|text| !text.is_empty()).map(Value::text),
+        "note" => Some(text)
+            .filter(|text| !text.is_empty())
+            .map(|text| Value::Rich(Arc::new(RichText { markup: Markup::Html, text: shown(&text).into() }))),
         "written" => written.map(Value::Timestamp),
         "date" => record.get("date").as_str().and_then(moment).map(Value::Timestamp),
         name => reference(record.get(name), name),
