@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// The destination's API token.
     #[arg(long, env = "CRMKIT_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// The e-mail of the destination's user, where a token alone does not say who speaks (Nutshell).
+    #[arg(long)]
+    pub(crate) user: Option<String>,
     /// The destination's plan: lite, growth, premium or ultimate.
     #[arg(long, default_value = "ultimate")]
     pub(crate) tier: String,
@@ -64,6 +67,8 @@ pub(crate) enum From {
 pub(crate) enum To {
     /// Pipedrive.
     Pipedrive,
+    /// Nutshell.
+    Nutshell,
 }
 
 /// Whether limits are kept.
