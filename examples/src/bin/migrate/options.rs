@@ -55,6 +55,13 @@ pub(crate) struct Options {
     pub(crate) yes: bool,
 }
 
+impl Options {
+    /// The plan that comes with the bundled export is one for Pipedrive.
+    pub(crate) fn has_bundled_plan(&self) -> bool {
+        self.export.is_none() && self.to == To::Pipedrive
+    }
+}
+
 /// A source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum From {
