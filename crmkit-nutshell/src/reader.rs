@@ -101,7 +101,7 @@ impl Reader for Nutshell {
             }
         };
         let live = records.iter().map(|record| stored(object, schema, record)).filter(|stored| !stored.trashed);
-        Ok(Page::of(live.collect(), more.then(|| Cursor((page + 1).to_string().into()))))
+        Ok(Page::of(live.collect(), more.then(|| Cursor((page + 1).to_string()))))
     }
 }
 
