@@ -30,7 +30,8 @@ pub struct Destination {
     pub users: Vec<User>,
     /// Pipelines, stages, custom fields, options and labels that exist now.
     pub items: Vec<ExistingItem>,
-    /// What the credentials may do, per permission: `"delete"`, `"see_all"`, `"schema"`, `"set_owner"`.
+    /// What the credentials may do, per permission: `"delete"`, `"see_all"`, `"schema"`, `"set_owner"`; and what the interface can:
+    /// `"pipelines"` (make pipelines and stages), `"remove_fields"` (remove custom fields that were made).
     pub permissions: IndexMap<String, Permission>,
     /// Plan caps by name, where the account has them: `"custom_fields"`.
     pub caps: IndexMap<String, u64>,

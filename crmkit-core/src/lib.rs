@@ -133,7 +133,7 @@ mod unit;
 mod value;
 
 pub use ability::{Abilities, Recovery, Removal};
-pub use budget::{AccountBudget, AccountKey, CostClass, LimitSignal, RateBudget, Scope, Window};
+pub use budget::{AccountBudget, AccountKey, AdaptiveBudget, CostClass, LimitSignal, Pace, RateBudget, Scope, Window};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
 pub use clock::{Clock, Hold};

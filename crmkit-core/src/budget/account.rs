@@ -214,6 +214,10 @@ impl RateBudget for AccountBudget {
     /// A pause holds the token; reservations that have not left are given up, so their holders must ask again. The burst
     /// count is not used: by the time it arrives it is older than our own.
     async fn report(&self, account: &AccountKey, class: &CostClass, signal: &LimitSignal) {
+        // Published limits do not move with the answers.
+        if matches!(signal, LimitSignal::Answered { .. }) {
+            return;
+        }
         let now = self.clock.now();
         let keys = self.keys(account, class);
         let mut state = self.lock();

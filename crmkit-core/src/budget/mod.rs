@@ -1,6 +1,7 @@
 //! The contract of a rate budget, shared by everything that talks to one account, and the budget of one process.
 
 mod account;
+mod adaptive;
 mod day;
 mod paced;
 mod ring;
@@ -14,6 +15,7 @@ use chrono::{DateTime, Utc};
 use crate::{Result, name_of};
 
 pub use account::AccountBudget;
+pub use adaptive::{AdaptiveBudget, Pace};
 pub use window::{Scope, Window};
 
 name_of! {
@@ -53,6 +55,13 @@ pub enum LimitSignal {
     Pause(Duration),
     /// The daily budget is spent. Until when, if the answer says so.
     Exhausted(Option<DateTime<Utc>>),
+    /// An answer came, whatever it said: for budgets that feel their way where no limit is published.
+    Answered {
+        /// Its status.
+        status: u16,
+        /// How long it took.
+        took: Duration,
+    },
 }
 
 /// Shares out an account's requests and tokens.

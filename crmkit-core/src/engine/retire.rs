@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::{
-    AuditEntry, Change, ErrorKind, FieldConcept, FieldName, ItemKind, ObjectName, Outcome, PageRequest, PreparedItem,
-    Result, Retry, UnitState, Value,
+    AuditEntry, Change, ErrorKind, FieldConcept, FieldName, ItemKind, ObjectName, Outcome, PageRequest, Permission,
+    PreparedItem, Result, Retry, UnitState, Value,
     engine::{Core, Facts, LeaseGuard, PassKind, facts::keep, pass::PassContext},
 };
 
@@ -24,7 +24,10 @@ pub(super) async fn execute(
     let mut kept_parents: HashSet<String> = HashSet::new();
     for (key, prepared) in made {
         let item = &prepared.item;
-        let stays = used.contains(&(item.item.kind, item.item.object.clone(), item.id.clone()))
+        let lasting = item.item.kind == ItemKind::Field
+            && cx.destination.permissions.get("remove_fields") == Some(&Permission::No);
+        let stays = lasting
+            || used.contains(&(item.item.kind, item.item.object.clone(), item.id.clone()))
             || (item.item.kind == ItemKind::Pipeline && kept_parents.contains(&item.id));
         if stays {
             kept_parents.extend(item.item.parent.clone());

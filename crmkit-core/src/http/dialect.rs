@@ -17,6 +17,15 @@ pub trait Dialect: Debug + Send + Sync + 'static {
     /// `Input` where the token cannot stand in a header.
     fn authorize(&self, token: &SecretString) -> Result<(HeaderName, HeaderValue)>;
 
+    /// The header that carries the token on this request: [`Dialect::authorize`]'s, unless the vendor lets a request speak for
+    /// [another user](Request::on_behalf_of).
+    ///
+    /// # Errors
+    /// As [`Dialect::authorize`].
+    fn authorize_request(&self, _request: &Request, token: &SecretString) -> Result<(HeaderName, HeaderValue)> {
+        self.authorize(token)
+    }
+
     /// What an answer, good or bad, says about limits.
     fn signals(&self, answer: &Answer) -> Vec<LimitSignal>;
 

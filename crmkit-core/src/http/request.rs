@@ -1,6 +1,6 @@
 //! One request and its answer.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -24,9 +24,12 @@ pub struct Request {
     pub(super) operation: &'static str,
     pub(super) method: Method,
     pub(super) path: String,
-    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) query: Vec<(Cow<'static, str>, String)>,
     /// Shared by all attempts.
     pub(super) json: Option<Bytes>,
+    pub(super) content_type: &'static str,
+    /// Whom it speaks for, where that is not the token's own user.
+    pub(super) on_behalf_of: Option<String>,
     pub(super) class: CostClass,
     pub(super) cost: u32,
     pub(super) creating: bool,
@@ -55,6 +58,8 @@ impl Request {
             path: path.into(),
             query: Vec::new(),
             json: None,
+            content_type: "application/json",
+            on_behalf_of: None,
             class: CostClass::from("api"),
             cost: 1,
             creating: false,
@@ -64,14 +69,27 @@ impl Request {
     }
 
     /// The same request with one more query parameter.
-    pub fn query(mut self, name: &'static str, value: impl fmt::Display) -> Self {
-        self.query.push((name, value.to_string()));
+    pub fn query(mut self, name: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
+        self.query.push((name.into(), value.to_string()));
         self
     }
 
     /// The same request with a JSON body.
     pub fn json(mut self, body: &impl Serialize) -> Self {
         self.json = Some(serde_json::to_vec(body).expect("request bodies are serialisable").into());
+        self
+    }
+
+    /// The same request, whose JSON body is of another content type: `application/json-patch+json`.
+    pub fn content_type(mut self, content_type: &'static str) -> Self {
+        self.content_type = content_type;
+        self
+    }
+
+    /// The same request in the name of another user of the account, where the vendor lets one token speak for several. The
+    /// [`Dialect`](super::Dialect) says how.
+    pub fn on_behalf_of(mut self, user: impl Into<String>) -> Self {
+        self.on_behalf_of = Some(user.into());
         self
     }
 
@@ -109,6 +127,11 @@ impl Request {
     /// The operation it belongs to.
     pub fn operation(&self) -> &'static str {
         self.operation
+    }
+
+    /// The user it speaks for, where that is not the token's own.
+    pub fn acting_user(&self) -> Option<&str> {
+        self.on_behalf_of.as_deref()
     }
 
     /// What it costs in tokens.

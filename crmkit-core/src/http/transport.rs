@@ -134,6 +134,8 @@ impl Transport {
             let left = inner.clock.now();
             let answer = inner.exchange(&request, &token).instrument(span).await?;
             drop(hold);
+            let took = (inner.clock.now() - left).to_std().unwrap_or_default();
+            inner.budget.report(&account, &request.class, &LimitSignal::Answered { status: answer.status, took }).await;
             for signal in inner.dialect.signals(&answer) {
                 inner.budget.report(&account, &request.class, &signal).await;
             }
@@ -278,14 +280,14 @@ impl Inner {
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
-        let (name, value) = self.dialect.authorize(token)?;
+        let (name, value) = self.dialect.authorize_request(request, token)?;
         let mut call = self
             .client
             .request(request.method.clone(), url)
             .header(name, value)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(json) = &request.json {
-            call = call.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(json.clone());
+            call = call.header(CONTENT_TYPE, HeaderValue::from_static(request.content_type)).body(json.clone());
         }
         let mut response = call.send().await.map_err(|error| failure::lost(request, error))?;
         let status = response.status().as_u16();

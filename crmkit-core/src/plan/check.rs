@@ -13,7 +13,7 @@ mod values;
 pub(crate) use items::custom_fields;
 
 /// Codes of blocking findings that a plan's `accept` may take on.
-const ACCEPTABLE: [&str; 2] = ["no_delete", "no_see_all"];
+const ACCEPTABLE: [&str; 3] = ["no_delete", "no_see_all", "fields_stay"];
 
 impl Plan {
     /// What is wrong with the plan for this source and destination: located, graded, each with its remedy.
@@ -172,6 +172,9 @@ impl<'a> Check<'a> {
                 };
                 self.block(code, "", format!("the credentials may not {what}"), remedy);
             }
+        }
+        if self.destination.permissions.get("remove_fields") == Some(&Permission::No) {
+            self.lasting_fields();
         }
     }
 

@@ -4,7 +4,10 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::{Lines, Proposing, lines::folded, why};
-use crate::{Badge, FieldConcept, FieldSchema, FieldType, PipelinePlan, StagePlan, TransformCall};
+use crate::{
+    Badge, ExistingItem, FieldConcept, FieldSchema, FieldType, ItemKind, Permission, PipelinePlan, StagePlan,
+    TransformCall,
+};
 
 /// What a stage means for the deal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +118,19 @@ impl<'a> Proposing<'a> {
             let object = lines.to.name.clone();
             if !self.plan.pipelines.iter().any(|known| known.object == object && known.name == pipeline) {
                 let name = pipeline.to_owned();
-                self.plan.pipelines.push(PipelinePlan { object, name, use_existing: None, stages: planned });
+                let use_existing = self.made_by_hand(&name);
+                self.plan.pipelines.push(PipelinePlan { object, name, use_existing, stages: planned });
             }
         }
         table
+    }
+
+    /// The pipeline of that name, where the interface can make none: people made it.
+    fn made_by_hand(&self, name: &str) -> Option<String> {
+        let destination = &self.audit.destination;
+        let by_hand = destination.permissions.get("pipelines") == Some(&Permission::No);
+        let fits = |known: &&ExistingItem| known.item.kind == ItemKind::Pipeline && known.item.name == name;
+        destination.items.iter().find(fits).filter(|_| by_hand).map(|known| known.id.clone())
     }
 
     /// Won and lost: the status, and when.

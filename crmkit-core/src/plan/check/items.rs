@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
-use crate::{FieldPlan, FieldType, ItemKind, PipelinePlan, Recovery};
+use crate::{FieldPlan, FieldType, ItemKind, Permission, PipelinePlan, Recovery};
 
 /// Most entries of a pick-list that any destination takes.
 const MOST_OPTIONS: usize = 10_000;
@@ -146,10 +146,59 @@ impl Check<'_> {
                     remedy,
                 );
             }
+        } else if self.destination.permissions.get("pipelines") == Some(&Permission::No) {
+            // Said below, with what to do.
         } else if let Some(twin) = existing.find(|known| known.item.name == pipeline.name) {
             let message = format!("a pipeline named {:?} is there already; a second one will be made", pipeline.name);
             let remedy = format!("write use_existing = {:?} to fill that one", twin.id);
             self.warn("pipeline_exists", format!("{pointer}/name"), message, remedy);
+        }
+        self.made_by_hand(pipeline, pointer);
+    }
+
+    /// Pipelines and stages that only a person can make, by name, where the interface cannot.
+    fn made_by_hand(&mut self, pipeline: &PipelinePlan, pointer: &str) {
+        if self.destination.permissions.get("pipelines") != Some(&Permission::No) {
+            return;
+        }
+        let names = |stages: &mut dyn Iterator<Item = &str>| {
+            stages.map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+        };
+        let items = &self.destination.items;
+        let Some(id) = &pipeline.use_existing else {
+            let message = format!("the destination's interface cannot make the pipeline {:?}", pipeline.name);
+            let stages = names(&mut pipeline.stages.iter().map(|stage| stage.name.as_str()));
+            let remedy = format!(
+                "make it by hand in the settings, with the stages {stages} in this order, audit again, and write its id as use_existing"
+            );
+            return self.block("pipeline_by_hand", format!("{pointer}/name"), message, remedy);
+        };
+        let there = |stage: &&crate::StagePlan| {
+            items.iter().any(|known| {
+                let item = &known.item;
+                item.kind == ItemKind::Stage && item.parent.as_ref() == Some(id) && item.name == stage.name
+            })
+        };
+        let missing: Vec<&str> =
+            pipeline.stages.iter().filter(|stage| !there(stage)).map(|stage| stage.name.as_str()).collect();
+        if !missing.is_empty() {
+            let message =
+                format!("the pipeline {:?} has no stage {}", pipeline.name, names(&mut missing.iter().copied()));
+            let remedy =
+                "the destination's interface cannot make stages: make them by hand in the settings and audit again";
+            self.block("stage_by_hand", format!("{pointer}/stages"), message, remedy);
+        }
+    }
+
+    /// What stays behind for good where custom fields cannot be removed again.
+    pub(super) fn lasting_fields(&mut self) {
+        let there = self.destination.items.iter().filter(|known| known.item.kind == ItemKind::Field).count();
+        let made = (custom_fields(self.plan, self.destination) as usize).saturating_sub(there);
+        if made > 0 {
+            let message =
+                format!("{made} custom fields will be made, and the destination's interface cannot remove them again");
+            let remedy = "add \"fields_stay\" to accept, and remove them by hand after a rollback";
+            self.block("fields_stay", "/fields", message, remedy);
         }
     }
 

@@ -6,7 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use crmkit_core::{Clock, Migration, SqliteLedger, SystemClock, simulator::JumpingClock};
+use crmkit_core::{Clock, Migration, SharedDestination, SqliteLedger, SystemClock, simulator::JumpingClock};
+use crmkit_nutshell::{Nutshell, NutshellConfig, simulator::NutshellSimulator};
 use crmkit_pipedrive::{
     Pipedrive, PipedriveConfig, Tier,
     simulator::{self, PipedriveSimulator},
@@ -14,7 +15,7 @@ use crmkit_pipedrive::{
 use crmkit_sources::allegory::ExportFolder;
 
 use crate::{
-    options::{Limits, Options},
+    options::{Limits, Options, To},
     steps::Failure,
 };
 
@@ -23,7 +24,24 @@ use crate::{
 pub(crate) struct Connected {
     pub(crate) migration: Migration,
     /// The destination, where it lives in this process.
-    _simulator: Option<PipedriveSimulator>,
+    _simulator: Option<Simulator>,
+}
+
+/// A destination in this process.
+#[derive(Debug)]
+#[allow(dead_code, reason = "kept, because dropping it stops it")]
+enum Simulator {
+    Pipedrive(PipedriveSimulator),
+    Nutshell(NutshellSimulator),
+}
+
+/// Where records go, and by which clock.
+struct Place {
+    clock: Arc<dyn Clock>,
+    destination: SharedDestination,
+    /// On this machine.
+    near: bool,
+    simulator: Option<Simulator>,
 }
 
 /// The export that comes with this program.
@@ -36,14 +54,16 @@ const LOOPBACK_TIMEOUT: u64 = 2;
 
 pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
     let source = ExportFolder::open(options.export.clone().unwrap_or_else(bundled))?;
-    let (clock, config, simulator) = destination(options).await?;
-    let near = config.base_url.as_deref().is_some_and(is_loopback);
-    let pipedrive = Pipedrive::builder(config, clock.clone()).build()?;
+    let place = match options.to {
+        To::Pipedrive => pipedrive(options).await?,
+        To::Nutshell => nutshell(options).await?,
+    };
+    let Place { clock, destination, near, simulator } = place;
     let ledger = SqliteLedger::open_file(&options.ledger, clock.clone())?;
     let migration = Migration::builder("migrate")
         .actor(std::env::var("USER").unwrap_or_else(|_| "migrate".to_owned()))
         .source(Arc::new(source))
-        .destination(Arc::new(pipedrive))
+        .destination(destination)
         .ledger(Arc::new(ledger))
         .clock(clock)
         .settings(|settings| {
@@ -56,12 +76,66 @@ pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
     Ok(Connected { migration, _simulator: simulator })
 }
 
-async fn destination(
+async fn pipedrive(options: &Options) -> Result<Place, Failure> {
+    let (clock, config, simulator) = pipedrive_account(options).await?;
+    let near = config.base_url.as_deref().is_some_and(is_loopback);
+    let destination = Arc::new(Pipedrive::builder(config, clock.clone()).build()?);
+    Ok(Place { clock, destination, near, simulator: simulator.map(Simulator::Pipedrive) })
+}
+
+async fn nutshell(options: &Options) -> Result<Place, Failure> {
+    let (clock, mut config, simulator): (Arc<dyn Clock>, _, _) = match &options.destination_url {
+        None => {
+            let clock = jumping_clock(options)?;
+            let simulator = NutshellSimulator::builder()
+                .jumping_clock(&clock)
+                .journal(beside(&options.ledger, "nutshell"))
+                .start()
+                .await
+                .map_err(|error| Failure::from(format!("the simulator does not start: {error}")))?;
+            let config = NutshellConfig::at(simulator.url(), simulator.username(), simulator.key());
+            (Arc::new(clock), config, Some(Simulator::Nutshell(simulator)))
+        }
+        Some(url) => {
+            check_tls(url)?;
+            let user = options.user.as_deref().ok_or_else(|| {
+                Failure::from("Nutshell needs the e-mail of a user beside the key; give `--user`".to_owned())
+            })?;
+            (Arc::new(SystemClock), NutshellConfig::at(url, user, token(options)?), None)
+        }
+    };
+    config.unlimited = options.limits == Limits::Off;
+    let near = config.base_url.as_deref().is_some_and(is_loopback);
+    if near {
+        config.timeout_seconds = LOOPBACK_TIMEOUT;
+    }
+    let destination = Arc::new(Nutshell::builder(config, clock.clone()).build()?);
+    Ok(Place { clock, destination, near, simulator })
+}
+
+fn jumping_clock(options: &Options) -> Result<JumpingClock, Failure> {
+    JumpingClock::persisted(beside(&options.ledger, "clock")).map_err(|error| Failure::file(&options.ledger, &error))
+}
+
+fn check_tls(url: &str) -> Result<(), Failure> {
+    if url.starts_with("https:") && cfg!(not(feature = "tls")) {
+        return Err(Failure::from(
+            "this program was built without TLS; build it with `--features tls` for https destinations".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn token(options: &Options) -> Result<&str, Failure> {
+    let missing = "a destination needs a token; give `--token`, or set CRMKIT_TOKEN";
+    options.token.as_deref().ok_or_else(|| Failure::from(missing.to_owned()))
+}
+
+async fn pipedrive_account(
     options: &Options,
 ) -> Result<(Arc<dyn Clock>, PipedriveConfig, Option<PipedriveSimulator>), Failure> {
     let Some(url) = &options.destination_url else {
-        let clock = JumpingClock::persisted(beside(&options.ledger, "clock"))
-            .map_err(|error| Failure::file(&options.ledger, &error))?;
+        let clock = jumping_clock(options)?;
         let simulator = PipedriveSimulator::builder()
             .jumping_clock(&clock)
             .journal(beside(&options.ledger, "pipedrive"))
@@ -74,16 +148,8 @@ async fn destination(
         let config = config(options, &simulator.url(), simulator.token())?;
         return Ok((Arc::new(clock), config, Some(simulator)));
     };
-    if url.starts_with("https:") && cfg!(not(feature = "tls")) {
-        return Err(Failure::from(
-            "this program was built without TLS; build it with `--features tls` for https destinations".to_owned(),
-        ));
-    }
-    let token = options
-        .token
-        .as_deref()
-        .ok_or_else(|| Failure::from("a destination needs a token; give `--token`, or set CRMKIT_TOKEN".to_owned()))?;
-    Ok((Arc::new(SystemClock), config(options, url, token)?, None))
+    check_tls(url)?;
+    Ok((Arc::new(SystemClock), config(options, url, token(options)?)?, None))
 }
 
 fn config(options: &Options, url: &str, token: &str) -> Result<PipedriveConfig, Failure> {

@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// The destination's API token.
     #[arg(long, env = "CRMKIT_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// The e-mail of the destination's user, where a token alone does not say who speaks (Nutshell).
+    #[arg(long)]
+    pub(crate) user: Option<String>,
     /// The destination's plan: lite, growth, premium or ultimate.
     #[arg(long, default_value = "ultimate")]
     pub(crate) tier: String,
@@ -52,6 +55,13 @@ pub(crate) struct Options {
     pub(crate) yes: bool,
 }
 
+impl Options {
+    /// The plan that comes with the bundled export is one for Pipedrive.
+    pub(crate) fn has_bundled_plan(&self) -> bool {
+        self.export.is_none() && self.to == To::Pipedrive
+    }
+}
+
 /// A source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum From {
@@ -64,6 +74,8 @@ pub(crate) enum From {
 pub(crate) enum To {
     /// Pipedrive.
     Pipedrive,
+    /// Nutshell.
+    Nutshell,
 }
 
 /// Whether limits are kept.

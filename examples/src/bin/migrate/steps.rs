@@ -122,7 +122,7 @@ impl Steps<'_> {
             plan.clone()
         } else if let Ok(frozen) = self.migration.frozen_plan().await {
             return Ok(frozen);
-        } else if self.options.export.is_none() {
+        } else if self.options.has_bundled_plan() {
             read_plan(&bundled().join("plan.toml"))?
         } else if self.documents.path("plan.toml").exists() {
             read_plan(&self.documents.path("plan.toml"))?
@@ -165,7 +165,7 @@ impl Steps<'_> {
     fn blocking(&self, review: &Review) -> String {
         let path = match &self.options.plan {
             Some(given) => given.clone(),
-            None if self.options.export.is_none() => bundled().join("plan.toml"),
+            None if self.options.has_bundled_plan() => bundled().join("plan.toml"),
             None => self.documents.path("plan.toml"),
         };
         let text = fs::read_to_string(&path).unwrap_or_default();

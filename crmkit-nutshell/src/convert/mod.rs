@@ -1,0 +1,11 @@
+//! Values and JSON: the only place that knows both.
+
+mod from_wire;
+mod plain;
+mod stamp;
+mod to_wire;
+
+pub(crate) use from_wire::{is_gone, stored};
+pub(crate) use plain::{plain, shown};
+pub(crate) use stamp::{stamped, unstamped};
+pub(crate) use to_wire::{Labelled, Wired, check, custom_value, day, labelled, money_text, text_of};

@@ -1,0 +1,56 @@
+//! Removing records: to the trash, and only what is still as it was.
+
+use async_trait::async_trait;
+use crmkit_core::{
+    ErrorKind, ObjectName, RecordId, Remover, Result,
+    chrono::{DateTime, Utc},
+};
+
+use crate::{
+    Nutshell,
+    client::{Call, Effect},
+    convert::is_gone,
+    object::object_named,
+};
+
+#[async_trait]
+impl Remover for Nutshell {
+    /// With the revision that the caller saw; what somebody edited meanwhile is a `Conflict`, unless it is gone.
+    async fn remove(
+        &self,
+        object: &ObjectName,
+        id: &RecordId,
+        version: Option<&str>,
+        send_before: DateTime<Utc>,
+    ) -> Result<()> {
+        let object = object_named(object, "nutshell.remove")?;
+        let number = object.number(id)?;
+        let mut rev = version.map(str::to_owned);
+        if rev.is_none() {
+            match self.read_one(object, number).await?.filter(|record| !is_gone(record)) {
+                Some(record) => rev = Some(record.rev()),
+                None => return Ok(()),
+            }
+        }
+        let mut params = object.params(number);
+        params.insert("rev".to_owned(), rev.unwrap_or_default().into());
+        let call = Call::new(object.removing(), &object.method("delete"), Effect::Changes, &params);
+        match self.client.call::<serde_json::Value>(call.send_before(send_before)).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => match self.read_one(object, number).await {
+                // Removed already, by us with a lost answer or by somebody else.
+                Ok(record) if record.as_ref().is_none_or(is_gone) && error.kind() != ErrorKind::Auth => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+/// Already gone is success.
+pub(crate) fn gone(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
