@@ -6,15 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use crmkit_core::{Clock, Migration, SqliteLedger, SystemClock, simulator::JumpingClock};
+use crmkit_core::{Clock, Migration, SharedDestination, SqliteLedger, SystemClock, simulator::JumpingClock};
 use crmkit_pipedrive::{
     Pipedrive, PipedriveConfig, Tier,
     simulator::{self, PipedriveSimulator},
 };
 use crmkit_sources::allegory::ExportFolder;
+use crmkit_twenty::{Twenty, TwentyConfig, simulator::TwentySimulator};
 
 use crate::{
-    options::{Limits, Options},
+    options::{Limits, Options, To},
     steps::Failure,
 };
 
@@ -23,7 +24,14 @@ use crate::{
 pub(crate) struct Connected {
     pub(crate) migration: Migration,
     /// The destination, where it lives in this process.
-    _simulator: Option<PipedriveSimulator>,
+    _simulator: Option<Simulator>,
+}
+
+/// Stops when it is dropped.
+#[derive(Debug)]
+enum Simulator {
+    Pipedrive { _server: PipedriveSimulator },
+    Twenty { _server: TwentySimulator },
 }
 
 /// The export that comes with this program.
@@ -36,14 +44,24 @@ const LOOPBACK_TIMEOUT: u64 = 2;
 
 pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
     let source = ExportFolder::open(options.export.clone().unwrap_or_else(bundled))?;
-    let (clock, config, simulator) = destination(options).await?;
-    let near = config.base_url.as_deref().is_some_and(is_loopback);
-    let pipedrive = Pipedrive::builder(config, clock.clone()).build()?;
+    let Connection { clock, url, token, simulator } = connection(options).await?;
+    let near = is_loopback(&url);
+    let destination: SharedDestination = match options.to {
+        To::Pipedrive => Arc::new(Pipedrive::builder(config(options, &url, &token)?, clock.clone()).build()?),
+        To::Twenty => {
+            let mut config = TwentyConfig::at(url, token);
+            config.unlimited = options.limits == Limits::Off;
+            if near {
+                config.timeout_seconds = LOOPBACK_TIMEOUT;
+            }
+            Arc::new(Twenty::builder(config, clock.clone()).build()?)
+        }
+    };
     let ledger = SqliteLedger::open_file(&options.ledger, clock.clone())?;
     let migration = Migration::builder("migrate")
         .actor(std::env::var("USER").unwrap_or_else(|_| "migrate".to_owned()))
         .source(Arc::new(source))
-        .destination(Arc::new(pipedrive))
+        .destination(destination)
         .ledger(Arc::new(ledger))
         .clock(clock)
         .settings(|settings| {
@@ -56,23 +74,45 @@ pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
     Ok(Connected { migration, _simulator: simulator })
 }
 
-async fn destination(
-    options: &Options,
-) -> Result<(Arc<dyn Clock>, PipedriveConfig, Option<PipedriveSimulator>), Failure> {
+/// Where the destination is.
+struct Connection {
+    clock: Arc<dyn Clock>,
+    url: String,
+    token: String,
+    simulator: Option<Simulator>,
+}
+
+async fn connection(options: &Options) -> Result<Connection, Failure> {
     let Some(url) = &options.destination_url else {
         let clock = JumpingClock::persisted(beside(&options.ledger, "clock"))
             .map_err(|error| Failure::file(&options.ledger, &error))?;
-        let simulator = PipedriveSimulator::builder()
-            .jumping_clock(&clock)
-            .journal(beside(&options.ledger, "pipedrive"))
-            .tier(options.tier.parse::<simulator::Tier>()?)
-            .seats(options.seats)
-            .limits(options.limits == Limits::On)
-            .start()
-            .await
-            .map_err(|error| Failure::from(format!("the simulator does not start: {error}")))?;
-        let config = config(options, &simulator.url(), simulator.token())?;
-        return Ok((Arc::new(clock), config, Some(simulator)));
+        let limits = options.limits == Limits::On;
+        let dead = |error| Failure::from(format!("the simulator does not start: {error}"));
+        let (url, token, simulator) = match options.to {
+            To::Pipedrive => {
+                let server = PipedriveSimulator::builder()
+                    .jumping_clock(&clock)
+                    .journal(beside(&options.ledger, "pipedrive"))
+                    .tier(options.tier.parse::<simulator::Tier>()?)
+                    .seats(options.seats)
+                    .limits(limits)
+                    .start()
+                    .await
+                    .map_err(dead)?;
+                (server.url(), server.token().to_owned(), Simulator::Pipedrive { _server: server })
+            }
+            To::Twenty => {
+                let server = TwentySimulator::builder()
+                    .jumping_clock(&clock)
+                    .journal(beside(&options.ledger, "twenty"))
+                    .limits(limits)
+                    .start()
+                    .await
+                    .map_err(dead)?;
+                (server.url(), server.token().to_owned(), Simulator::Twenty { _server: server })
+            }
+        };
+        return Ok(Connection { clock: Arc::new(clock), url, token, simulator: Some(simulator) });
     };
     if url.starts_with("https:") && cfg!(not(feature = "tls")) {
         return Err(Failure::from(
@@ -81,9 +121,9 @@ async fn destination(
     }
     let token = options
         .token
-        .as_deref()
+        .clone()
         .ok_or_else(|| Failure::from("a destination needs a token; give `--token`, or set CRMKIT_TOKEN".to_owned()))?;
-    Ok((Arc::new(SystemClock), config(options, url, token)?, None))
+    Ok(Connection { clock: Arc::new(SystemClock), url: url.clone(), token, simulator: None })
 }
 
 fn config(options: &Options, url: &str, token: &str) -> Result<PipedriveConfig, Failure> {
