@@ -12,7 +12,7 @@ use crmkit_core::{Approval, Audit, AuditOptions, Error, Migration, Plan, Reconci
 use crate::{
     connect::{bundled, connect},
     documents::Documents,
-    options::{Options, Step},
+    options::{Options, Step, To},
     progress::shown,
 };
 
@@ -121,7 +121,7 @@ impl Steps<'_> {
             plan.clone()
         } else if let Ok(frozen) = self.migration.frozen_plan().await {
             return Ok(frozen);
-        } else if self.options.export.is_none() {
+        } else if self.has_bundled_plan() {
             read_plan(&bundled().join("plan.toml"))?
         } else if self.documents.path("plan.toml").exists() {
             read_plan(&self.documents.path("plan.toml"))?
@@ -161,10 +161,15 @@ impl Steps<'_> {
     }
 
     /// What blocks the plan, each problem with its line in the plan's file.
+    /// The plan that comes with this program is for its own export and Pipedrive.
+    fn has_bundled_plan(&self) -> bool {
+        self.options.export.is_none() && self.options.to == To::Pipedrive
+    }
+
     fn blocking(&self, review: &Review) -> String {
         let path = match &self.options.plan {
             Some(given) => given.clone(),
-            None if self.options.export.is_none() => bundled().join("plan.toml"),
+            None if self.has_bundled_plan() => bundled().join("plan.toml"),
             None => self.documents.path("plan.toml"),
         };
         let text = fs::read_to_string(&path).unwrap_or_default();
