@@ -59,7 +59,7 @@ impl Default for NutshellConfig {
             ceiling: 10.0,
             unlimited: false,
             lag_seconds: 6,
-            timeout_seconds: 60,
+            timeout_seconds: 30,
             connect_timeout_seconds: 10,
             marker: "crmkit_id".to_owned(),
         }

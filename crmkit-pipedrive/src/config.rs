@@ -115,7 +115,7 @@ impl Default for PipedriveConfig {
             burst_share: 0.9,
             day_share: 0.8,
             reset_hour: None,
-            timeout_seconds: 60,
+            timeout_seconds: 30,
             connect_timeout_seconds: 10,
             marker: "crmkit_id".to_owned(),
         }

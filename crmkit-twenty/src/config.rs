@@ -48,7 +48,7 @@ impl Default for TwentyConfig {
             per_seconds: 60,
             unlimited: false,
             phone_region: None,
-            timeout_seconds: 60,
+            timeout_seconds: 30,
             connect_timeout_seconds: 10,
         }
     }

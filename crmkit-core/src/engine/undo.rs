@@ -8,7 +8,7 @@ use crate::{
     Change, Digest, Entry, Error, FieldName, Fields, IntendedOperation, Intent, LedgerKey, Operation, OperationKind,
     Outcome, Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
     engine::{
-        Core, Facts, LeaseGuard, PassKind,
+        Core, Facts, LeaseGuard, PassKind, PassRecord,
         facts::keep,
         pass::PassContext,
         survey::{Attached, Judgement, Kept, WRITTEN, closure, fetch, is_patch, judge, kept_kind},
@@ -325,9 +325,20 @@ async fn clears(cx: &PassContext, core: &Core, row: &Row, destination: &RecordRe
 
 /// What the fields we changed held before we first did.
 pub(super) async fn prior_values(core: &Core, row: &Row) -> Result<Fields> {
+    let facts = Facts(&*core.ledger);
+    let passes = facts.all::<PassRecord>("pass").await?;
+    // What a sample changed was given back: what people did since is what has to come back now.
+    let given_back = |pass: u32| {
+        passes.iter().any(|(_, known)| {
+            let PassKind::Rollback { of, .. } = known.kind else { return false };
+            known.finished.is_some() && pass < known.number && of.is_none_or(|of| of == pass)
+        })
+    };
     let mut fields = Fields::new();
-    for entry in Facts(&*core.ledger).every(&Select::Prior(row.key.clone())).await? {
-        if let Entry::Prior(prior) = entry {
+    for entry in facts.every(&Select::Prior(row.key.clone())).await? {
+        if let Entry::Prior(prior) = entry
+            && !given_back(prior.pass)
+        {
             for (name, value) in prior.fields {
                 fields.entry(name).or_insert(value);
             }

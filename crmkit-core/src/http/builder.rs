@@ -40,7 +40,7 @@ impl TransportBuilder {
             budget,
             clock,
             client: ClientBuilder::new(),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             patience: Duration::from_secs(300),
             body_limit: 16 << 20,

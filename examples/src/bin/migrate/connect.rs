@@ -13,6 +13,7 @@ use crmkit_pipedrive::{
     simulator::{self, PipedriveSimulator},
 };
 use crmkit_sources::allegory::ExportFolder;
+use crmkit_twenty::{Twenty, TwentyConfig, simulator::TwentySimulator};
 
 use crate::{
     options::{Limits, Options, To},
@@ -33,6 +34,7 @@ pub(crate) struct Connected {
 enum Simulator {
     Pipedrive(PipedriveSimulator),
     Nutshell(NutshellSimulator),
+    Twenty(TwentySimulator),
 }
 
 /// Where records go, and by which clock.
@@ -57,6 +59,7 @@ pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
     let place = match options.to {
         To::Pipedrive => pipedrive(options).await?,
         To::Nutshell => nutshell(options).await?,
+        To::Twenty => twenty(options).await?,
     };
     let Place { clock, destination, near, simulator } = place;
     let ledger = SqliteLedger::open_file(&options.ledger, clock.clone())?;
@@ -110,6 +113,34 @@ async fn nutshell(options: &Options) -> Result<Place, Failure> {
         config.timeout_seconds = LOOPBACK_TIMEOUT;
     }
     let destination = Arc::new(Nutshell::builder(config, clock.clone()).build()?);
+    Ok(Place { clock, destination, near, simulator })
+}
+
+async fn twenty(options: &Options) -> Result<Place, Failure> {
+    let (clock, mut config, simulator): (Arc<dyn Clock>, _, _) = match &options.destination_url {
+        None => {
+            let clock = jumping_clock(options)?;
+            let simulator = TwentySimulator::builder()
+                .jumping_clock(&clock)
+                .journal(beside(&options.ledger, "twenty"))
+                .limits(options.limits == Limits::On)
+                .start()
+                .await
+                .map_err(|error| Failure::from(format!("the simulator does not start: {error}")))?;
+            let config = TwentyConfig::at(simulator.url(), simulator.token());
+            (Arc::new(clock), config, Some(Simulator::Twenty(simulator)))
+        }
+        Some(url) => {
+            check_tls(url)?;
+            (Arc::new(SystemClock), TwentyConfig::at(url, token(options)?), None)
+        }
+    };
+    config.unlimited = options.limits == Limits::Off;
+    let near = is_loopback(&config.base_url);
+    if near {
+        config.timeout_seconds = LOOPBACK_TIMEOUT;
+    }
+    let destination = Arc::new(Twenty::builder(config, clock.clone()).build()?);
     Ok(Place { clock, destination, near, simulator })
 }
 

@@ -1,4 +1,4 @@
-//! Moves a CRM export into Pipedrive, step by step: a small embedding of crmkit that is also a usable tool.
+//! Moves a CRM export into Pipedrive or Twenty, step by step: a small embedding of crmkit that is also a usable tool.
 
 mod connect;
 mod documents;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-/// Moves a CRM export into Pipedrive. Without arguments: the bundled export, into a simulator in this process.
+/// Moves a CRM export into Pipedrive or Twenty. Without arguments: the bundled export, into a simulator in this process.
 #[derive(Debug, Parser)]
 #[command(name = "migrate", version)]
 pub(crate) struct Options {
@@ -26,10 +26,10 @@ pub(crate) struct Options {
     /// The e-mail of the destination's user, where a token alone does not say who speaks (Nutshell).
     #[arg(long)]
     pub(crate) user: Option<String>,
-    /// The destination's plan: lite, growth, premium or ultimate.
+    /// Pipedrive's plan: lite, growth, premium or ultimate.
     #[arg(long, default_value = "ultimate")]
     pub(crate) tier: String,
-    /// The destination's paid seats.
+    /// Pipedrive's paid seats.
     #[arg(long, default_value_t = 35)]
     pub(crate) seats: u32,
     /// Whether the destination has limits.
@@ -76,6 +76,8 @@ pub(crate) enum To {
     Pipedrive,
     /// Nutshell.
     Nutshell,
+    /// Twenty.
+    Twenty,
 }
 
 /// Whether limits are kept.
