@@ -7,7 +7,7 @@ use crate::Value;
 /// Whether `stored` is what `expected` asked for.
 ///
 /// Numbers are compared as numbers, moments by the second, rich text by its visible text, texts without outer white space, lists in
-/// order, labelled values without a label of their own by value, phone numbers by their digits, web addresses with or without a scheme; `Null` and empty values equal absence.
+/// order, labelled values without a label of their own by value; `Null` and empty values equal absence.
 ///
 /// ```
 /// use crmkit_core::{Value, same_value};
@@ -21,38 +21,17 @@ pub fn same_value(expected: &Value, stored: Option<&Value>) -> bool {
         (Value::Rich(_) | Value::Text(_), Value::Rich(_)) | (Value::Rich(_), Value::Text(_)) => {
             visible_text(&expected.to_string()) == visible_text(&stored.to_string())
         }
-        (Value::Text(a), Value::Text(b)) => a.trim() == b.trim() || same_address(a.trim(), b.trim()),
+        (Value::Text(a), Value::Text(b)) => a.trim() == b.trim(),
         (Value::Timestamp(a), Value::Timestamp(b)) => a.timestamp() == b.timestamp(),
         (Value::Money(a), Value::Money(b)) => a.amount == b.amount && a.currency == b.currency,
         (Value::List(a), Value::List(b)) => {
             a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, Some(b)))
         }
-        (Value::Labelled(a), Value::Labelled(b)) => {
-            let same = a.value == b.value || same_number(&a.value, &b.value);
-            same && (a.label.is_none() || a.label == b.label)
-        }
+        (Value::Labelled(a), Value::Labelled(b)) => a.value == b.value && (a.label.is_none() || a.label == b.label),
         (a, b) => match (number(a), number(b)) {
             (Some(a), Some(b)) => a == b,
             _ => a == b,
         },
-    }
-}
-
-/// Phone numbers, whose punctuation most CRMs set anew: the same digits in the same order, and nothing but digits told.
-fn same_number(a: &str, b: &str) -> bool {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let phone = |text: &str| text.chars().all(|char| char.is_ascii_digit() || " +-().,/x#".contains(char));
-    let told = digits(a);
-    told.len() >= 3 && phone(a) && phone(b) && a.starts_with('+') == b.starts_with('+') && told == digits(b)
-}
-
-/// Web addresses, to which some CRMs add the scheme that a browser would.
-fn same_address(a: &str, b: &str) -> bool {
-    let bare = |text: &str| text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).map(str::to_owned);
-    match (bare(a), bare(b)) {
-        (Some(bare), None) => !b.is_empty() && bare == b,
-        (None, Some(bare)) => !a.is_empty() && bare == a,
-        _ => false,
     }
 }
 
@@ -127,22 +106,6 @@ mod tests {
         let rich = |text: &str| Value::Rich(std::sync::Arc::new(RichText { markup: Markup::Html, text: text.into() }));
         assert!(same_value(&rich("<p>1 < 2 &#38; more</p>"), Some(&rich("1 &lt; 2 &amp; more"))));
         assert!(!same_value(&rich("<p>one</p>"), Some(&rich("<p>two</p>"))));
-    }
-
-    #[test]
-    fn what_a_crm_adds_to_addresses_and_numbers_is_no_difference() {
-        let labelled =
-            |value: &str| Value::Labelled(std::sync::Arc::new(crate::Labelled { value: value.into(), label: None }));
-        let same = |a: &str, b: &str| same_value(&labelled(a), Some(&labelled(b)));
-        assert!(same("+49 171 12-3", "+49 (171) 123"));
-        for (a, b) in [("+49171123", "49171123"), ("+49171123", "+49171124"), ("a1@b.c", "1"), ("-", "+")] {
-            assert!(!same(a, b), "{a} {b}");
-        }
-        let same = |a: &str, b: &str| same_value(&Value::text(a), Some(&Value::text(b)));
-        assert!(same("acme.example", "http://acme.example") && same("https://a.b", "a.b"));
-        for (a, b) in [("http://a.b", "https://a.b"), ("b", "http://a.b"), ("http://", "x")] {
-            assert!(!same(a, b), "{a} {b}");
-        }
     }
 
     #[test]

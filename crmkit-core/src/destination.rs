@@ -237,10 +237,10 @@ pub trait DestinationWriter: Debug + Send + Sync + 'static {
     /// Performs the operations. The engine calls it concurrently where the batch size is 1.
     async fn write(&self, batch: &WriteBatch) -> Result<Vec<Result<Written>>>;
 
-    /// What reading back gives for a value that was written to a field: addresses in lower case, phone numbers in one form.
-    /// Pure. Values are compared with what is stored after this.
-    fn kept(&self, _field: &FieldSchema, value: &Value) -> Value {
-        value.clone()
+    /// Whether a stored value is the one that was written, in the spelling that this CRM gives it: addresses in lower case, phone
+    /// numbers in one form. Pure; asked only where the two are not the same anyway.
+    fn respells(&self, _field: &FieldSchema, _written: &Value, _stored: Option<&Value>) -> bool {
+        false
     }
 
     /// Finding, fetching and scanning, if the destination can be read.

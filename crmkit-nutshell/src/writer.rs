@@ -15,7 +15,8 @@ use crate::{
     client::{Call, Effect, patch},
     connector::Known,
     convert::{
-        Labelled, Wired, check, custom_value, day, labelled, money_text, plain, stamped, stored, text_of, unstamped,
+        self, Labelled, Wired, check, custom_value, day, labelled, money_text, plain, stamped, stored, text_of,
+        unstamped,
     },
     object::Object,
     schema::{OPEN, bare_name},
@@ -52,6 +53,10 @@ enum Part {
 impl DestinationWriter for Nutshell {
     async fn describe(&self) -> Result<Destination> {
         self.load().await
+    }
+
+    fn respells(&self, _field: &FieldSchema, written: &Value, stored: Option<&Value>) -> bool {
+        convert::respells(written, stored)
     }
 
     async fn write(&self, batch: &WriteBatch) -> Result<Vec<Result<Written>>> {

@@ -8,6 +8,7 @@ use crmkit_core::{
     Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
     chrono::{DateTime, Utc},
     http::reqwest::Method,
+    same_value,
 };
 use serde_json::{Map, Value as Json};
 
@@ -58,8 +59,8 @@ impl DestinationWriter for Twenty {
         Ok(results.into_iter().map(|result| result.unwrap_or_else(unanswered)).collect())
     }
 
-    fn kept(&self, field: &FieldSchema, value: &Value) -> Value {
-        convert::kept(field, value, self.config.phone_region.as_deref())
+    fn respells(&self, field: &FieldSchema, written: &Value, stored: Option<&Value>) -> bool {
+        same_value(&convert::kept(field, written, self.config.phone_region.as_deref()), stored)
     }
 
     fn reader(&self) -> Option<&dyn Reader> {

@@ -209,7 +209,11 @@ mod tests {
         }
 
         async fn wait(&self) -> u128 {
-            self.budget.reserve(&self.account, &self.class, 1, Duration::from_secs(60)).await.unwrap().as_millis()
+            self.budget
+                .reserve(&self.account, &self.class, 1, Duration::from_secs(60))
+                .await
+                .expect("there is room")
+                .as_millis()
         }
 
         async fn told(&self, status: u16, milliseconds: u64) -> f64 {

@@ -151,7 +151,7 @@ impl PassContext {
         stored: Option<&Value>,
     ) -> bool {
         let field = self.destination.schema.object(object).and_then(|object| object.fields.get(name));
-        same_value(value, stored) || field.is_some_and(|field| same_value(&core.destination.kept(field, value), stored))
+        same_value(value, stored) || field.is_some_and(|field| core.destination.respells(field, value, stored))
     }
 
     /// The context of a pass, from memory or from the ledger.

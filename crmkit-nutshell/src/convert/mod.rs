@@ -2,10 +2,12 @@
 
 mod from_wire;
 mod plain;
+mod spelling;
 mod stamp;
 mod to_wire;
 
 pub(crate) use from_wire::{is_gone, stored};
 pub(crate) use plain::{plain, shown};
+pub(crate) use spelling::respells;
 pub(crate) use stamp::{stamped, unstamped};
 pub(crate) use to_wire::{Labelled, Wired, check, custom_value, day, labelled, money_text, text_of};

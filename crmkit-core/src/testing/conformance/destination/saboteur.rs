@@ -28,8 +28,8 @@ macro_rules! saboteur {
                 $write
             }
 
-            fn kept(&self, field: &FieldSchema, value: &Value) -> Value {
-                self.0.kept(field, value)
+            fn respells(&self, field: &FieldSchema, written: &Value, stored: Option<&Value>) -> bool {
+                self.0.respells(field, written, stored)
             }
 
             fn reader(&self) -> Option<&dyn Reader> {
