@@ -18,7 +18,7 @@
 //! # How values travel
 //!
 //! Every workspace has its own schema, so it is asked and never assumed. What was written comes back equal, after the
-//! spelling that Twenty gives it ([`kept`](crmkit_core::DestinationWriter::kept) tells it beforehand):
+//! spelling that Twenty gives it ([`respells`](crmkit_core::DestinationWriter::respells) knows it):
 //!
 //! - **E-mails** in lower case and without labels; **phones** in international form and without labels; **web
 //!   addresses** with their origin in lower case and without a last slash.
