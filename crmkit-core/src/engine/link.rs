@@ -246,7 +246,7 @@ async fn patch(
                 row.destination = Some(own);
                 row.hash = Some(hash);
                 row.seal = Some(seal(&stored, volatile));
-                let prior = prior_values(core, &row).await?.shift_remove(&field).unwrap_or(Value::Null);
+                let prior = prior_values(core, cx, &row).await?.shift_remove(&field).unwrap_or(Value::Null);
                 stored.fields.insert(field, prior);
                 patched.before.insert(row.key.clone(), seal(&stored, volatile));
                 patched.changes.extend(settled(core, row, "link"));

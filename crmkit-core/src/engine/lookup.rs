@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The key of one part of what a source record becomes.
-pub(super) fn key_of(core: &Core, mapping: &MappingId, record: &RecordRef, part: Part) -> LedgerKey {
+pub(crate) fn key_of(core: &Core, mapping: &MappingId, record: &RecordRef, part: Part) -> LedgerKey {
     LedgerKey {
         migration: core.migration.clone(),
         mapping: mapping.clone(),

@@ -40,6 +40,7 @@ pub use execute::execute_unit;
 pub(crate) use facts::{Facts, keep};
 pub use gone::Gone;
 pub(crate) use gone::gone_kind;
+pub(crate) use lookup::key_of;
 pub(crate) use pass::{ALL, GATE, PassContext, describe_pass, pass_key, plan_error};
 pub use pass::{PassKind, PassRecord, Phase, Task};
 pub use runner::{load_state, run_pass};

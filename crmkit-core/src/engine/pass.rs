@@ -138,6 +138,8 @@ pub(crate) struct PassContext {
     pub(crate) sample: Option<HashSet<RecordRef>>,
     /// The pass that walked the source first for the records this one is about: its own number, or the pass that it looks at.
     pub(crate) walk: u32,
+    /// Passes that a finished rollback took back: what they changed was given back, and people may have changed it since.
+    pub(crate) given_back: HashSet<u32>,
 }
 
 impl PassContext {
@@ -197,21 +199,32 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
         }
         _ => None,
     };
-    let walk = walk_of(facts, &pass).await?;
-    Ok(PassContext { pass, plan, compiled, source, destination, owners, sample, walk })
+    let passes: Vec<PassRecord> = facts.all("pass").await?.into_iter().map(|(_, pass)| pass).collect();
+    let (walk, given_back) = (walk_of(&passes, &pass), given_back(&passes));
+    Ok(PassContext { pass, plan, compiled, source, destination, owners, sample, walk, given_back })
 }
 
 /// Whose pages of the source a pass sees: a reconciliation those of the pass that it checks, the last run or delta unless told.
-async fn walk_of(facts: Facts<'_>, pass: &PassRecord) -> Result<u32> {
-    Ok(match pass.kind {
+fn walk_of(passes: &[PassRecord], pass: &PassRecord) -> u32 {
+    let whole = |known: &&PassRecord| matches!(known.kind, PassKind::Initial | PassKind::Delta);
+    match pass.kind {
         PassKind::Reconcile { of: Some(of) } => of,
-        PassKind::Reconcile { of: None } => {
-            let passes = facts.all::<PassRecord>("pass").await?;
-            let whole = |kind: PassKind| matches!(kind, PassKind::Initial | PassKind::Delta);
-            passes.iter().rfind(|(_, known)| whole(known.kind)).map_or(pass.number, |(_, last)| last.number)
-        }
+        PassKind::Reconcile { of: None } => passes.iter().rfind(whole).map_or(pass.number, |last| last.number),
         _ => pass.number,
-    })
+    }
+}
+
+fn given_back(passes: &[PassRecord]) -> HashSet<u32> {
+    let mut numbers = HashSet::new();
+    for rollback in passes.iter().filter(|pass| pass.finished.is_some()) {
+        if let PassKind::Rollback { of, .. } = rollback.kind {
+            numbers.extend(match of {
+                Some(of) => of..=of,
+                None => 0..=rollback.number,
+            });
+        }
+    }
+    numbers
 }
 
 /// The lines whose links are set in a later round.

@@ -8,7 +8,7 @@ use crate::{
     Change, Digest, Entry, Error, FieldName, Fields, IntendedOperation, Intent, LedgerKey, Operation, OperationKind,
     Outcome, Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
     engine::{
-        Core, Facts, LeaseGuard, PassKind, PassRecord,
+        Core, Facts, LeaseGuard, PassKind,
         facts::keep,
         pass::PassContext,
         survey::{Attached, Judgement, Kept, WRITTEN, closure, fetch, is_patch, judge, kept_kind},
@@ -96,7 +96,7 @@ pub(super) async fn execute(
                 version: record.and_then(|record| record.version.clone()),
             }),
             Judgement::Ours => {
-                let prior = prior_values(core, &row).await?;
+                let prior = prior_values(core, cx, &row).await?;
                 let wrong: Fields = prior
                     .iter()
                     .filter(|(name, value)| {
@@ -319,25 +319,16 @@ fn taken_back(mut row: Row) -> Row {
 
 /// Whether what the fields held before can be put back whole.
 async fn clears(cx: &PassContext, core: &Core, row: &Row, destination: &RecordRef) -> Result<bool> {
-    let (restore, stuck) = restorable(cx, destination, prior_values(core, row).await?);
+    let (restore, stuck) = restorable(cx, destination, prior_values(core, cx, row).await?);
     Ok(stuck.is_empty() && !restore.is_empty())
 }
 
 /// What the fields we changed held before we first did.
-pub(super) async fn prior_values(core: &Core, row: &Row) -> Result<Fields> {
-    let facts = Facts(&*core.ledger);
-    let passes = facts.all::<PassRecord>("pass").await?;
-    // What a sample changed was given back: what people did since is what has to come back now.
-    let given_back = |pass: u32| {
-        passes.iter().any(|(_, known)| {
-            let PassKind::Rollback { of, .. } = known.kind else { return false };
-            known.finished.is_some() && pass < known.number && of.is_none_or(|of| of == pass)
-        })
-    };
+pub(super) async fn prior_values(core: &Core, cx: &PassContext, row: &Row) -> Result<Fields> {
     let mut fields = Fields::new();
-    for entry in facts.every(&Select::Prior(row.key.clone())).await? {
+    for entry in Facts(&*core.ledger).every(&Select::Prior(row.key.clone())).await? {
         if let Entry::Prior(prior) = entry
-            && !given_back(prior.pass)
+            && !cx.given_back.contains(&prior.pass)
         {
             for (name, value) in prior.fields {
                 fields.entry(name).or_insert(value);

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result, Select,
-    engine::{Conflict, Gone, PassKind, Phase, Task, conflict_kind, gone_kind},
+    Error, MappingId, Part, Result, Row, Select,
+    engine::{Conflict, Gone, PassKind, Phase, Task, conflict_kind, gone_kind, key_of},
     migration::{
         Approval, HeldReason, Migration, ObjectCount, Observed, SAMPLE_GATE, UncertainCount,
         counts::{object_counts, uncertain_counts},
@@ -76,7 +76,7 @@ impl Migration {
         let counts = self.facts().counts(Some(pass)).await?;
         let mut gone = Vec::new();
         for mapping in &plan.mappings {
-            gone.extend(self.facts().all::<Gone>(&gone_kind(&mapping.id)).await?.into_iter().map(|(_, gone)| gone));
+            gone.extend(self.gone(&mapping.id).await?);
         }
         let conflicts = self.facts().all::<Conflict>(&conflict_kind(pass)).await?;
         Ok(DeltaReport {
@@ -91,5 +91,14 @@ impl Migration {
             held: self.held_reasons(&plan, Some(pass)).await?,
             observed: self.observed(Some(&record)).await?,
         })
+    }
+
+    /// Records of a mapping that are gone at the source, as far as a destination record of theirs still stands.
+    pub(super) async fn gone(&self, mapping: &MappingId) -> Result<Vec<Gone>> {
+        let known: Vec<Gone> = self.facts().all(&gone_kind(mapping)).await?.into_iter().map(|(_, gone)| gone).collect();
+        let keys: Vec<_> = known.iter().map(|gone| key_of(&self.core, mapping, &gone.source, Part::main())).collect();
+        let rows = self.core.ledger.rows(&keys).await?;
+        let stands = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.state.is_written());
+        Ok(known.into_iter().zip(rows).filter(|(_, row)| stands(row)).map(|(gone, _)| gone).collect())
     }
 }

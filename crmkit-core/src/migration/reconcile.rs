@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Result, Select,
-    engine::{Gone, Mismatch, PassKind, Phase, Task, pass_key},
+    engine::{Mismatch, PassKind, Phase, Task, pass_key},
     migration::{
         HeldReason, Migration, ObjectCount, Observed, UncertainCount,
         counts::{object_counts, uncertain_counts},
@@ -77,7 +77,7 @@ impl Migration {
         let counts = self.facts().counts(None).await?;
         let mut objects = object_counts(&plan, &units, &counts);
         for object in &mut objects {
-            object.gone = self.facts().all::<Gone>(&format!("gone/{}", object.mapping)).await?.len() as u64;
+            object.gone = self.gone(&object.mapping.as_str().into()).await?.len() as u64;
         }
         let objects: Vec<VerifiedCount> = objects
             .into_iter()

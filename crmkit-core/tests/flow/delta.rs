@@ -91,6 +91,13 @@ async fn what_is_new_or_changed_comes_over_and_the_rest_stays() {
     assert_eq!(world.names("organization").len(), 5);
     world.take_back(&migration).await;
     assert!(world.crm.live().is_empty());
+
+    // What was gone then says nothing about the run after.
+    let approval = world.admitted(&migration).await;
+    assert!(migration.run(&approval).await.expect("run").finished);
+    let reconciliation = migration.reconcile().await.expect("reconciled");
+    assert!(reconciliation.clean, "{reconciliation:#?}");
+    assert!(delta(&migration).await.gone.is_empty());
 }
 
 #[tokio::test]
