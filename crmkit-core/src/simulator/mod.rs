@@ -6,6 +6,7 @@ mod journal;
 mod proxy;
 mod quota;
 mod server;
+mod steering;
 mod traffic;
 
 pub use bytes::Bytes;
@@ -17,4 +18,5 @@ pub use journal::Journal;
 pub use proxy::FaultProxy;
 pub use quota::{DailyCounter, RollingWindow};
 pub use server::{Handler, Reply, Server, ServerThread};
+pub use steering::{Steered, Steering, json_response, steer};
 pub use traffic::{InFlight, InFlightGuard, LoggedRequest, Traffic, token_digest};

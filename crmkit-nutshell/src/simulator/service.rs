@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use crmkit_core::simulator::{
-    Bytes, Effect, FaultScript, Handler, HeaderMap, LoggedRequest, Reply, Request, Response, header, token_digest,
+    Bytes, Effect, FaultScript, Handler, HeaderMap, LoggedRequest, Reply, Request, Response, header, steer,
+    token_digest,
 };
 use serde_json::json;
 
@@ -15,12 +16,12 @@ use super::account::{ApiKey, Company, Profile};
 use super::answer::{Answer, rpc_envelope};
 use super::call::Call;
 use super::entity::{Entity, email_term};
+use super::files;
 use super::rest::{self, Asked};
 use super::rpc::{self, Requests};
 use super::state::State;
 use super::store::{Store, flag};
 use super::switches::Switches;
-use super::{files, steering};
 
 /// The endpoint of JSON-RPC.
 const RPC: &str = "/api/v1/json";
@@ -85,7 +86,7 @@ impl Ask<'_> {
 impl Handler for Service {
     async fn handle(&self, request: Request<Bytes>) -> Reply {
         if request.uri().path().starts_with("/_simulator/") {
-            return Reply::Send(steering::answer(&self.0, &request));
+            return Reply::Send(steer(&*self.0, &request));
         }
         let (parts, body) = request.into_parts();
         let (username, key) = credentials_of(&parts.headers);

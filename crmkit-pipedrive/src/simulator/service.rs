@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use crmkit_core::simulator::{
-    Bytes, Effect, Handler, HeaderMap, LoggedRequest, Reply, Request, Response, StatusCode, header, token_digest,
+    Bytes, Effect, Handler, HeaderMap, LoggedRequest, Reply, Request, header, json_response, steer, token_digest,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,7 +15,6 @@ use super::answer::{Answer, CLOUDFLARE};
 use super::call::Call;
 use super::endpoints::{self, Endpoint, Found};
 use super::state::State;
-use super::steering;
 use super::switches::Stray;
 
 /// Answers every request of one simulator.
@@ -49,7 +48,7 @@ pub(super) fn token_of(headers: &HeaderMap) -> (String, bool) {
 impl Handler for Service {
     async fn handle(&self, request: Request<Bytes>) -> Reply {
         if request.uri().path().starts_with("/_simulator/") {
-            return Reply::Send(steering::answer(&self.0, &request));
+            return Reply::Send(steer(&*self.0, &request));
         }
         let (parts, body) = request.into_parts();
         let (token, oauth) = token_of(&parts.headers);
@@ -325,13 +324,4 @@ fn with_headers(reply: Reply, headers: &[(String, String)]) -> Reply {
         }
     }
     Reply::Send(response)
-}
-
-/// A JSON answer.
-pub(super) fn json_response(status: u16, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let json = header::HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }

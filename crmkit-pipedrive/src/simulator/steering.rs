@@ -1,99 +1,80 @@
-//! How a test in another process steers the simulator: plain HTTP below `/_simulator/`.
+//! What of the simulator can be steered from another process.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crmkit_core::simulator::{Bytes, Fault, FaultScript, Request, Response, token_digest};
+use crmkit_core::simulator::{FaultScript, HeaderMap, Steered, SteeredClock, Steering, Traffic};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::account::{Company, Profile, Tier};
 use super::endpoints;
-use super::service::{json_response, token_of};
+use super::service::token_of;
 use super::state::{State, dump_of};
 use super::switches::Switches;
 
-type Steered = Result<Value, (u16, String)>;
+impl Steered for State {
+    type Account = Arc<Company>;
 
-/// Answers a steering call. With a token it concerns that company alone, without one the whole simulator.
-pub(super) fn answer(state: &State, request: &Request<Bytes>) -> Response<Bytes> {
-    let (token, _) = token_of(request.headers());
-    let company = state.by_token(&token).map(|(company, _)| company);
-    if company.is_none() && !token.is_empty() {
-        return json_response(404, &json!({ "error": "no company has this token" }));
-    }
-    let path = request.uri().path().trim_start_matches("/_simulator/");
-    let body = request.body();
-    let done = match (request.method().as_str(), path) {
-        ("POST", "faults") => add_faults(state, company.as_deref(), body),
-        ("GET", "faults") => Ok(json!({ "unfired": unfired(state, company.as_deref()) })),
-        ("POST", "seed") => seed(state, company.as_deref(), body),
-        ("POST", "reset") => reset(state, company.as_deref()),
-        ("POST", "clock") => move_clock(state, body),
-        ("POST", "accounts") => open_account(state, company, body),
-        ("POST", "switches") => set_switches(state, company, body),
-        ("GET", "dump") => Ok(company.as_deref().map_or_else(|| state.dump(), dump_of)),
-        ("GET", "requests") => Ok(requests(state, company.is_some().then_some(&token))),
-        ("GET", "switches") => Ok(json!(company.map_or_else(|| state.default.clone(), profile_of).switches)),
-        ("GET", "routes") => Ok(json!({ "routes": endpoints::all(), "unmodelled": state.unmodelled() })),
-        _ => Err((404, "no such steering call".into())),
-    };
-    match done {
-        Ok(body) => json_response(200, &body),
-        Err((status, message)) => json_response(status, &json!({ "error": message })),
-    }
-}
-
-fn profile_of(company: Arc<Company>) -> Profile {
-    (*company.profile()).clone()
-}
-
-fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, (u16, String)> {
-    serde_json::from_slice(if body.is_empty() { b"{}" } else { body }).map_err(|error| (400, error.to_string()))
-}
-
-fn bad(message: String) -> (u16, String) {
-    (400, message)
-}
-
-fn script<'a>(state: &'a State, company: Option<&'a Company>) -> &'a FaultScript {
-    company.map_or(&state.faults, |company| &company.faults)
-}
-
-fn unfired(state: &State, company: Option<&Company>) -> Vec<Fault> {
-    script(state, company).verify()
-}
-
-/// One fault or a list of them.
-fn add_faults(state: &State, company: Option<&Company>, body: &[u8]) -> Steered {
-    let faults: Value = read(body)?;
-    let faults = if faults.is_array() { faults } else { json!([faults]) };
-    let faults: Vec<Fault> = serde_json::from_value(faults).map_err(|error| bad(error.to_string()))?;
-    let count = faults.len();
-    faults.into_iter().for_each(|fault| script(state, company).add(fault));
-    Ok(json!({ "added": count }))
-}
-
-/// A dump: of all companies, or of one store for the company of the token.
-fn seed(state: &State, company: Option<&Company>, body: &[u8]) -> Steered {
-    let dump: Value = read(body)?;
-    match company {
-        Some(company) => {
-            let store = if dump["store"].is_object() { dump["store"].clone() } else { dump };
-            state.replace(&json!({ "profile": *company.profile(), "store": store })).map_err(bad)?;
+    fn account(&self, headers: &HeaderMap) -> Result<Option<(Arc<Company>, String)>, String> {
+        let (token, _) = token_of(headers);
+        if token.is_empty() {
+            return Ok(None);
         }
-        None => state.load(&dump).map_err(bad)?,
+        let (company, _) = self.by_token(&token).ok_or("no company has this token")?;
+        Ok(Some((company, token)))
     }
-    Ok(json!({ "seeded": true }))
-}
 
-fn reset(state: &State, company: Option<&Company>) -> Steered {
-    match company {
-        Some(company) => state.open((*company.profile()).clone()).map_err(bad)?,
-        None => reset_all(state).map_err(bad)?,
+    fn default_account(&self) -> Option<Arc<Company>> {
+        let (token, _) = self.default.tokens.first()?;
+        self.by_token(token).map(|(company, _)| company)
     }
-    Ok(json!({ "reset": true }))
+
+    fn faults<'a>(&'a self, company: Option<&'a Arc<Company>>) -> &'a FaultScript {
+        company.map_or(&self.faults, |company| &company.faults)
+    }
+
+    fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    fn clock(&self) -> (Option<&SteeredClock>, chrono::DateTime<chrono::Utc>) {
+        (self.steered.as_ref(), self.clock.now())
+    }
+
+    fn seed(&self, company: Option<&Arc<Company>>, dump: Value) -> Result<(), String> {
+        let Some(company) = company else { return self.load(&dump) };
+        let store = if dump["store"].is_object() { dump["store"].clone() } else { dump };
+        self.replace(&json!({ "profile": *company.profile(), "store": store }))
+    }
+
+    fn reset(&self, company: Option<&Arc<Company>>) -> Result<(), String> {
+        match company {
+            Some(company) => self.open((*company.profile()).clone()),
+            None => reset_all(self),
+        }
+    }
+
+    fn open(&self, company: Option<Arc<Company>>, wanted: Value) -> Steering {
+        open_account(self, company, wanted)
+    }
+
+    fn switches(&self, company: Option<&Arc<Company>>) -> Value {
+        company.map_or_else(|| json!(self.default.switches), |company| json!(company.profile().switches))
+    }
+
+    fn set_switches(&self, company: &Arc<Company>, switches: Value) -> Result<(), String> {
+        let switches: Switches = serde_json::from_value(switches).map_err(|error| error.to_string())?;
+        self.change(company, |profile| profile.switches = switches)
+    }
+
+    fn dump(&self, company: Option<&Arc<Company>>) -> Value {
+        company.map_or_else(|| self.dump(), |company| dump_of(company))
+    }
+
+    fn routes(&self) -> Value {
+        json!({ "routes": endpoints::all(), "unmodelled": self.unmodelled() })
+    }
 }
 
 /// Back to a fresh default company, without faults and log.
@@ -104,25 +85,8 @@ pub(super) fn reset_all(state: &State) -> Result<(), String> {
     state.reset()
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClockMove {
-    advance_ms: Option<u64>,
-    set: Option<chrono::DateTime<chrono::Utc>>,
-}
-
-fn move_clock(state: &State, body: &[u8]) -> Steered {
-    let ClockMove { advance_ms, set } = read(body)?;
-    let Some(clock) = &state.steered else {
-        return Err((409, "the simulator runs on a clock of its host".into()));
-    };
-    if let Some(ms) = advance_ms {
-        clock.advance(Duration::from_millis(ms));
-    }
-    if set.is_some_and(|when| !clock.set(when)) {
-        return Err((409, "time does not go backwards".into()));
-    }
-    Ok(json!({ "now": state.clock.now() }))
+fn bad(message: String) -> (u16, String) {
+    (400, message)
 }
 
 #[derive(Deserialize)]
@@ -144,8 +108,8 @@ pub(super) fn token_for(company: &str, user: i64) -> String {
     digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn open_account(state: &State, company: Option<Arc<Company>>, body: &[u8]) -> Steered {
-    let new: NewAccount = read(body)?;
+fn open_account(state: &State, company: Option<Arc<Company>>, wanted: Value) -> Steering {
+    let new: NewAccount = serde_json::from_value(wanted).map_err(|error| bad(error.to_string()))?;
     let user = new.user_id.unwrap_or(1);
     if let Some(company) = company {
         let name = company.profile().name.clone();
@@ -169,26 +133,4 @@ fn open_account(state: &State, company: Option<Arc<Company>>, body: &[u8]) -> St
     };
     state.open(profile).map_err(bad)?;
     Ok(json!({ "token": token, "name": name }))
-}
-
-/// Changes the switches that are named, of the company of the token, else of the default one.
-fn set_switches(state: &State, company: Option<Arc<Company>>, body: &[u8]) -> Steered {
-    let change: Value = read(body)?;
-    let default = || state.default.tokens.first().and_then(|(token, _)| state.by_token(token));
-    let company = company.or_else(|| default().map(|(company, _)| company));
-    let company = company.ok_or((404, "there is no default company".to_owned()))?;
-    let mut switches = json!(company.profile().switches);
-    for (name, value) in change.as_object().into_iter().flatten() {
-        switches[name] = value.clone();
-    }
-    let switches: Switches = serde_json::from_value(switches).map_err(|error| bad(error.to_string()))?;
-    state.change(&company, |profile| profile.switches = switches.clone()).map_err(bad)?;
-    Ok(json!(switches))
-}
-
-fn requests(state: &State, token: Option<&String>) -> Value {
-    let digest = token.map(|token| token_digest(token));
-    let mut requests = state.traffic.requests();
-    requests.retain(|request| digest.as_ref().is_none_or(|digest| request.account == *digest));
-    json!({ "count": state.traffic.count(), "requests": requests })
 }

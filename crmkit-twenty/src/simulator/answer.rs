@@ -1,6 +1,6 @@
 //! What goes back on the wire.
 
-use crmkit_core::simulator::{Bytes, Response, StatusCode, header};
+use crmkit_core::simulator::{Bytes, Response, StatusCode, header, json_response};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -62,13 +62,4 @@ impl Answer {
         }
         response
     }
-}
-
-/// A JSON answer.
-pub(super) fn json_response(status: u16, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let json = header::HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use crmkit_core::simulator::{Bytes, Effect, Handler, HeaderMap, LoggedRequest, Reply, Request, header, token_digest};
+use crmkit_core::simulator::{
+    Bytes, Effect, Handler, HeaderMap, LoggedRequest, Reply, Request, header, steer, token_digest,
+};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Body};
@@ -16,7 +18,6 @@ use super::graphql;
 use super::rest;
 use super::routes::Place;
 use super::state::State;
-use super::steering;
 use super::workspace::{Key, Profile, Workspace};
 
 const GATEWAY: &str = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>\
@@ -75,7 +76,7 @@ pub(super) fn token_of(headers: &HeaderMap) -> Option<String> {
 impl Handler for Service {
     async fn handle(&self, request: Request<Bytes>) -> Reply {
         if request.uri().path().starts_with("/_simulator/") {
-            return Reply::Send(steering::answer(&self.state, &request));
+            return Reply::Send(steer(&*self.state, &request));
         }
         let (parts, body) = request.into_parts();
         let token = token_of(&parts.headers);

@@ -1,13 +1,11 @@
-//! How a test in another process steers the simulator: plain HTTP below `/_simulator/`.
+//! What of the simulator can be steered from another process.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crmkit_core::simulator::{Bytes, Fault, FaultScript, Request, Response, token_digest};
+use crmkit_core::simulator::{FaultScript, HeaderMap, Steered, SteeredClock, Steering, Traffic};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::json_response;
 use super::routes::ROUTES;
 use super::seed;
 use super::service::token_of;
@@ -15,81 +13,67 @@ use super::state::{State, dump_of};
 use super::switches::{Switches, Version};
 use super::workspace::{Key, Profile, Workspace};
 
-type Steered = Result<Value, (u16, String)>;
+impl Steered for State {
+    type Account = Arc<Workspace>;
 
-/// Answers a steering call. With a token it concerns that workspace alone, without one the whole simulator.
-pub(super) fn answer(state: &State, request: &Request<Bytes>) -> Response<Bytes> {
-    let token = token_of(request.headers()).unwrap_or_default();
-    let workspace = state.by_token(&token);
-    if workspace.is_none() && !token.is_empty() {
-        return json_response(404, &json!({ "error": "no workspace has this token" }));
-    }
-    let path = request.uri().path().trim_start_matches("/_simulator/");
-    let body = request.body();
-    let done = match (request.method().as_str(), path) {
-        ("POST", "faults") => add_faults(state, workspace.as_deref(), body),
-        ("GET", "faults") => Ok(json!({ "unfired": script(state, workspace.as_deref()).verify() })),
-        ("POST", "seed") => seed(state, workspace.as_deref(), body),
-        ("POST", "reset") => reset(state, workspace.as_deref()),
-        ("POST", "clock") => move_clock(state, body),
-        ("POST", "accounts") => open_account(state, workspace, body),
-        ("POST", "switches") => set_switches(state, workspace, body),
-        ("GET", "dump") => Ok(workspace.as_deref().map_or_else(|| state.dump(), dump_of)),
-        ("GET", "requests") => Ok(requests(state, workspace.is_some().then_some(&token))),
-        ("GET", "switches") => {
-            let profile = workspace.map_or_else(|| state.default.clone(), |workspace| (*workspace.profile()).clone());
-            Ok(json!(profile.switches))
+    fn account(&self, headers: &HeaderMap) -> Result<Option<(Arc<Workspace>, String)>, String> {
+        let token = token_of(headers).unwrap_or_default();
+        if token.is_empty() {
+            return Ok(None);
         }
-        ("GET", "routes") => Ok(json!({ "routes": ROUTES, "unmodelled": state.unmodelled() })),
-        _ => Err((404, "no such steering call".into())),
-    };
-    match done {
-        Ok(body) => json_response(200, &body),
-        Err((status, message)) => json_response(status, &json!({ "error": message })),
+        let workspace = self.by_token(&token).ok_or("no workspace has this token")?;
+        Ok(Some((workspace, token)))
     }
-}
 
-fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, (u16, String)> {
-    serde_json::from_slice(if body.is_empty() { b"{}" } else { body }).map_err(|error| (400, error.to_string()))
-}
+    fn default_account(&self) -> Option<Arc<Workspace>> {
+        self.default()
+    }
 
-fn bad(message: String) -> (u16, String) {
-    (400, message)
-}
+    fn faults<'a>(&'a self, workspace: Option<&'a Arc<Workspace>>) -> &'a FaultScript {
+        workspace.map_or(&self.faults, |workspace| &workspace.faults)
+    }
 
-fn script<'a>(state: &'a State, workspace: Option<&'a Workspace>) -> &'a FaultScript {
-    workspace.map_or(&state.faults, |workspace| &workspace.faults)
-}
+    fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
 
-/// One fault or a list of them.
-fn add_faults(state: &State, workspace: Option<&Workspace>, body: &[u8]) -> Steered {
-    let faults: Value = read(body)?;
-    let faults = if faults.is_array() { faults } else { json!([faults]) };
-    let faults: Vec<Fault> = serde_json::from_value(faults).map_err(|error| bad(error.to_string()))?;
-    let count = faults.len();
-    faults.into_iter().for_each(|fault| script(state, workspace).add(fault));
-    Ok(json!({ "added": count }))
-}
+    fn clock(&self) -> (Option<&SteeredClock>, chrono::DateTime<chrono::Utc>) {
+        (self.steered.as_ref(), self.clock.now())
+    }
 
-/// A dump: of all workspaces, or of one for the workspace of the token.
-fn seed(state: &State, workspace: Option<&Workspace>, body: &[u8]) -> Steered {
-    let dump: Value = read(body)?;
-    match workspace {
-        Some(workspace) => {
-            let store = if dump["store"].is_object() { dump["store"].clone() } else { dump };
-            state.replace(&json!({ "profile": *workspace.profile(), "store": store })).map_err(bad)?;
+    fn seed(&self, workspace: Option<&Arc<Workspace>>, dump: Value) -> Result<(), String> {
+        let Some(workspace) = workspace else { return self.load(&dump) };
+        let store = if dump["store"].is_object() { dump["store"].clone() } else { dump };
+        self.replace(&json!({ "profile": *workspace.profile(), "store": store }))
+    }
+
+    fn reset(&self, workspace: Option<&Arc<Workspace>>) -> Result<(), String> {
+        match workspace {
+            Some(workspace) => self.open((*workspace.profile()).clone()),
+            None => reset_all(self),
         }
-        None => state.load(&dump).map_err(bad)?,
     }
-    Ok(json!({ "seeded": true }))
-}
 
-fn reset(state: &State, workspace: Option<&Workspace>) -> Steered {
-    match workspace {
-        Some(workspace) => state.open((*workspace.profile()).clone()).map_err(bad)?,
-        None => reset_all(state).map_err(bad)?,
+    fn open(&self, workspace: Option<Arc<Workspace>>, wanted: Value) -> Steering {
+        open_account(self, workspace, wanted)
     }
-    Ok(json!({ "reset": true }))
+
+    fn switches(&self, workspace: Option<&Arc<Workspace>>) -> Value {
+        workspace.map_or_else(|| json!(self.default.switches), |workspace| json!(workspace.profile().switches))
+    }
+
+    fn set_switches(&self, workspace: &Arc<Workspace>, switches: Value) -> Result<(), String> {
+        let switches: Switches = serde_json::from_value(switches).map_err(|error| error.to_string())?;
+        self.change(workspace, |profile| profile.switches = switches)
+    }
+
+    fn dump(&self, workspace: Option<&Arc<Workspace>>) -> Value {
+        workspace.map_or_else(|| self.dump(), |workspace| dump_of(workspace))
+    }
+
+    fn routes(&self) -> Value {
+        json!({ "routes": ROUTES, "unmodelled": self.unmodelled() })
+    }
 }
 
 /// Back to a fresh default workspace, without faults and log.
@@ -100,25 +84,8 @@ pub(super) fn reset_all(state: &State) -> Result<(), String> {
     state.reset()
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClockMove {
-    advance_ms: Option<u64>,
-    set: Option<chrono::DateTime<chrono::Utc>>,
-}
-
-fn move_clock(state: &State, body: &[u8]) -> Steered {
-    let ClockMove { advance_ms, set } = read(body)?;
-    let Some(clock) = &state.steered else {
-        return Err((409, "the simulator runs on a clock of its host".into()));
-    };
-    if let Some(ms) = advance_ms {
-        clock.advance(Duration::from_millis(ms));
-    }
-    if set.is_some_and(|when| !clock.set(when)) {
-        return Err((409, "time does not go backwards".into()));
-    }
-    Ok(json!({ "now": state.clock.now() }))
+fn bad(message: String) -> (u16, String) {
+    (400, message)
 }
 
 #[derive(Deserialize)]
@@ -137,8 +104,8 @@ struct NewAccount {
     switches: Option<Switches>,
 }
 
-fn open_account(state: &State, workspace: Option<Arc<Workspace>>, body: &[u8]) -> Steered {
-    let new: NewAccount = read(body)?;
+fn open_account(state: &State, workspace: Option<Arc<Workspace>>, wanted: Value) -> Steering {
+    let new: NewAccount = serde_json::from_value(wanted).map_err(|error| bad(error.to_string()))?;
     let name = match (&workspace, new.name) {
         (Some(workspace), _) => workspace.profile().name.clone(),
         (None, Some(name)) => name,
@@ -173,25 +140,4 @@ fn open_account(state: &State, workspace: Option<Arc<Workspace>>, body: &[u8]) -
         }
     }
     Ok(json!({ "token": token, "name": name }))
-}
-
-/// Changes the switches that are named, of the workspace of the token, else of the default one.
-fn set_switches(state: &State, workspace: Option<Arc<Workspace>>, body: &[u8]) -> Steered {
-    let change: Value = read(body)?;
-    let workspace = workspace.or_else(|| state.default());
-    let workspace = workspace.ok_or((404, "there is no default workspace".to_owned()))?;
-    let mut switches = json!(workspace.profile().switches);
-    for (name, value) in change.as_object().into_iter().flatten() {
-        switches[name] = value.clone();
-    }
-    let switches: Switches = serde_json::from_value(switches).map_err(|error| bad(error.to_string()))?;
-    state.change(&workspace, |profile| profile.switches = switches.clone()).map_err(bad)?;
-    Ok(json!(switches))
-}
-
-fn requests(state: &State, token: Option<&String>) -> Value {
-    let digest = token.map(|token| token_digest(token));
-    let mut requests = state.traffic.requests();
-    requests.retain(|request| digest.as_ref().is_none_or(|digest| request.account == *digest));
-    json!({ "count": state.traffic.count(), "requests": requests })
 }
