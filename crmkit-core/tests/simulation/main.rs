@@ -319,7 +319,8 @@ fn a_seed_gives_the_same_trace_again() {
 #[test]
 fn broken_parts_are_found_out() {
     for sabotage in [Sabotage::RetriesLostCreates, Sabotage::IgnoresDeadlines, Sabotage::Unfenced] {
-        let (_, failed) = all(0..1_000, sabotage, 1);
+        // The first seed that shows it ends the search: one in a thousand or so does, and which ones moves with the engine's turns.
+        let (_, failed) = all(0..6_000, sabotage, 1);
         assert!(!failed.is_empty(), "{sabotage:?} went unnoticed");
     }
 }
