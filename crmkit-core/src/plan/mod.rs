@@ -9,7 +9,7 @@ mod answer;
 mod call;
 mod check;
 mod graph;
-mod objects;
+mod prepared;
 mod shape;
 mod spans;
 mod suggest;
@@ -19,6 +19,7 @@ mod write;
 pub use call::TransformCall;
 pub(crate) use check::custom_fields;
 pub use graph::{PhasePlan, PhaseTask};
+pub(crate) use prepared::same_name;
 
 /// The map from one CRM to another, as a person confirms it.
 ///
