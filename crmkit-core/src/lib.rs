@@ -175,9 +175,9 @@ pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
 pub(crate) use plan::custom_fields;
 pub use plan::{
-    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, ItemPlan, Mapping, MatchPolicy, MatchRule, ObjectPlan,
-    Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question, RollbackPlan,
-    SamplePlan, StagePlan, TransformCall, Unresolved,
+    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, GonePolicy, ItemPlan, Mapping, MatchPolicy, MatchRule,
+    ObjectPlan, Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question,
+    RollbackPlan, SamplePlan, StagePlan, TransformCall, Unresolved,
 };
 pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};

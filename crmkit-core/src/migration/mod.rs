@@ -14,6 +14,7 @@ use crate::{
 mod acceptance;
 mod approval;
 mod audit;
+mod control;
 mod counts;
 mod decisions;
 mod delta;
@@ -23,11 +24,13 @@ mod prepare;
 mod profile;
 mod propose;
 mod reconcile;
+mod repair;
 mod resolve;
 mod review;
 mod rollback;
 mod run;
 mod sample;
+mod spot;
 mod status;
 
 pub use acceptance::Signed;
@@ -42,11 +45,13 @@ pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
 pub use propose::propose;
 pub use reconcile::{Reconciliation, VerifiedCount};
+pub(crate) use repair::DIFFERING;
 pub(crate) use resolve::REOPENED;
 pub use review::{Expected, Grade, LineDiff, MappingDiff, PhaseCost, PlannedItem, Review, review};
 pub use rollback::{RollbackPreview, RollbackReport};
 pub use run::{Observed, RunReport};
 pub use sample::SampleDiff;
+pub(crate) use spot::SPOT;
 pub use status::Status;
 
 /// One migration, from audit to rollback. Cheap to clone.
