@@ -165,8 +165,9 @@ pub use migration::{
     RollbackPreview, RollbackReport, RunReport, SampleDiff, Status, UncertainCount, VerifiedCount,
 };
 pub use migration::{
-    Audit, AuditOptions, Distinct, Duplicates, Expected, FieldProfile, Grade, LineDiff, MappingDiff, ObjectAudit,
-    PhaseCost, PlannedItem, Review, SourceStage, audit, propose, review,
+    Audit, AuditOptions, Distinct, DuplicateGroup, DuplicateMember, Duplicates, Expected, FieldProfile, Grade,
+    LineDiff, MappingDiff, ObjectAudit, Oversize, PhaseCost, PlannedItem, Review, SameBy, SourceStage, Stale,
+    TypeClash, audit, propose, review,
 };
 pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};

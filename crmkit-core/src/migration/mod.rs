@@ -15,6 +15,8 @@ mod approval;
 mod audit;
 mod counts;
 mod delta;
+mod duplicates;
+mod inference;
 mod links;
 mod passes;
 mod prepare;
@@ -29,9 +31,10 @@ mod status;
 
 pub use approval::Approval;
 pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
-pub use audit::{Audit, AuditOptions, Duplicates, ObjectAudit, SourceStage, audit};
+pub use audit::{Audit, AuditOptions, ObjectAudit, Oversize, SourceStage, Stale, TypeClash, audit};
 pub use counts::{HeldReason, ObjectCount, UncertainCount};
 pub use delta::DeltaReport;
+pub use duplicates::{DuplicateGroup, DuplicateMember, Duplicates, SameBy};
 pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
 pub use propose::propose;
@@ -210,7 +213,9 @@ impl Migration {
     /// Reads the whole source once and describes both sides. Writes nothing but the ledger's binding.
     pub async fn audit(&self, options: &AuditOptions) -> Result<Audit> {
         self.open().await?;
-        audit(&*self.core.source, &*self.core.destination, options).await
+        let mut options = options.clone();
+        options.today.get_or_insert_with(|| self.core.clock.now().date_naive());
+        audit(&*self.core.source, &*self.core.destination, &options).await
     }
 
     /// Proposes a plan from an audit: deterministic, with open questions for a person.

@@ -14,6 +14,8 @@ mod owners;
 mod stages;
 mod values;
 
+pub(super) use lines::folded;
+
 /// Proposes a plan: objects by what they mean, fields by what they mean, then by name and type.
 ///
 /// The same audit gives the same plan. What has no place at the destination gets a custom field; what the proposer cannot decide
@@ -67,7 +69,7 @@ fn pairs(audit: &Audit) -> Vec<Pair<'_>> {
 }
 
 /// The destination object for a concept: the same, or the nearest that keeps its meaning.
-fn counterpart<'a>(
+pub(super) fn counterpart<'a>(
     concept: ObjectConcept,
     find: impl Fn(ObjectConcept) -> Option<&'a ObjectSchema>,
 ) -> Option<&'a ObjectSchema> {
@@ -193,7 +195,7 @@ impl<'a> Proposing<'a> {
 
     /// What the values of a source field are, as far as anybody knows.
     fn known_type(&self, object: &ObjectSchema, field: &FieldSchema) -> FieldType {
-        let inferred = self.profile(object, &field.name).and_then(|profile| profile.inferred.clone());
+        let inferred = self.profile(object, &field.name).and_then(|profile| profile.certain().cloned());
         match &field.ty {
             FieldType::Any => inferred.unwrap_or(FieldType::text()),
             known => known.clone(),
