@@ -382,7 +382,9 @@ impl Auditing<'_> {
 
     /// The largest file that the destination takes, for an object of files.
     fn file_limit(&self, object: &ObjectSchema) -> Option<u64> {
-        (object.concept == Some(ObjectConcept::File)).then_some(self.options.file_limit)
+        let to = self.audit.destination.schema.by_concept(ObjectConcept::File);
+        let told = to.and_then(|to| self.audit.destination.abilities.get(&to.name)?.max_bytes);
+        (object.concept == Some(ObjectConcept::File)).then(|| told.unwrap_or(self.options.file_limit))
     }
 
     /// Keeps users and stages, which the proposer needs one by one.

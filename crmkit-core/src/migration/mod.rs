@@ -39,7 +39,11 @@ pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
 pub use propose::propose;
 pub use reconcile::{Reconciliation, VerifiedCount};
-pub use review::{Expected, Grade, LineDiff, MappingDiff, PhaseCost, PlannedItem, Review, review};
+pub use review::{
+    Compatibility, Effort, Efforts, Expected, Factor, FactorKind, FactorWeight, Grade, LeftField, LineDiff, LineKind,
+    MappingDiff, ObjectFit, OwnerOutcome, OwnerReview, OwnersReview, PhaseCost, PlannedItem, QuietItem, Review,
+    ReviewOptions, Timeline, review, review_with,
+};
 pub use rollback::{RollbackPreview, RollbackReport};
 pub use run::{Observed, RunReport};
 pub use sample::SampleDiff;

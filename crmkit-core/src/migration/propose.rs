@@ -43,6 +43,7 @@ pub fn propose(audit: &Audit, transforms: &Transforms) -> Plan {
     proposing.zones();
     proposing.owners();
     proposing.left_behind();
+    proposing.quiet();
     proposing.plan
 }
 
@@ -235,6 +236,22 @@ impl<'a> Proposing<'a> {
             let text = "In which currency are amounts that carry none? (three letters)".to_owned();
             self.ask("currency", "/currency", text, vec!["EUR".to_owned(), "USD".to_owned()]);
         }
+    }
+
+    /// Asks once about everything that may start by itself when records arrive.
+    fn quiet(&mut self) {
+        let written = |object: &ObjectName| self.pairs.iter().any(|pair| pair.to.name == *object);
+        let told = self.audit.destination.quiet.iter().filter(|(object, what)| written(object) && !what.is_empty());
+        let told: Vec<String> = told.map(|(object, what)| format!("{object}: {}", what.join(", "))).collect();
+        if told.is_empty() {
+            return;
+        }
+        let text = format!(
+            "When records arrive, these may start by themselves: {}. Are they switched off until the migration is over?",
+            told.join("; ")
+        );
+        let choices = ["they are switched off", "they may start"].map(str::to_owned).to_vec();
+        self.ask(super::review::QUIET, "", text, choices);
     }
 
     /// Asks once about everything that stays behind.

@@ -89,8 +89,12 @@ impl<'a> Observer<'a> {
                     )
                 ),
                 changed: matches!(field.concept, Some(F::CreatedAt | F::ModifiedAt)),
-                tags: field.concept == Some(F::Labels),
-                size: is_size(field),
+                tags: field.concept == Some(F::Labels)
+                    || (object.concept == Some(O::Tag) && field.concept == Some(F::Name)),
+                size: field.concept == Some(F::Size)
+                    || (object.concept == Some(O::File)
+                        && field.concept.is_none()
+                        && field.name.as_str().contains("size")),
             })
             .collect();
         Self {
@@ -272,11 +276,6 @@ fn count_owner<S: BuildHasher>(owners: &mut IndexMap<String, u64, S>, owner: &st
     } else if owners.len() < most {
         owners.insert(owner.to_owned(), 1);
     }
-}
-
-/// Whether a field says how large a file is.
-fn is_size(field: &crate::FieldSchema) -> bool {
-    ["size", "size_bytes", "file_size", "bytes"].contains(&field.name.as_str())
 }
 
 fn date_of(value: &Value) -> Option<NaiveDate> {

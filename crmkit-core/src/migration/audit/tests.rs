@@ -174,6 +174,9 @@ fn destination() -> Destination {
         schema: Schema::from_iter(objects),
         abilities: Default::default(),
         custom_object: None,
+        costs: Default::default(),
+        allowance: None,
+        quiet: Default::default(),
         users: vec![User {
             id: "1".into(),
             email: "ada@acme.com".into(),
@@ -324,6 +327,16 @@ async fn records_with_which_nothing_happened_are_stale() {
 
 #[tokio::test]
 async fn rare_tags_are_told() {
+    let tags = ObjectSchema::new("tags", "Tags", ObjectConcept::Tag)
+        .with(FieldSchema::new("tag", "Tag", FieldType::text()).means(FieldConcept::Name));
+    let tag =
+        |id: usize, tag: &str| Record::new(RecordRef::new("tags", &*id.to_string())).with("tag", Value::text(tag));
+    let fixed = source(
+        vec![tags],
+        ["vip", "vip", "vip", "vip", "vip", "old"].into_iter().enumerate().map(|(id, text)| tag(id, text)).collect(),
+    );
+    let rows = found(&fixed, |_| ()).await;
+    assert_eq!(rows.objects["tags"].rare_tags["tag"], IndexMap::from([("old".to_owned(), 1)]), "tags can be rows");
     let tagged = |id: usize, tags: &[&str]| {
         person(&id.to_string()).with("tags", Value::List(tags.iter().map(|tag| Value::option(*tag)).collect()))
     };
