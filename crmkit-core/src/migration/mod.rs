@@ -11,9 +11,11 @@ use crate::{
     engine::{Core, EngineSettings, Event, EventBus, Spool},
 };
 
+mod acceptance;
 mod approval;
 mod audit;
 mod counts;
+mod decisions;
 mod delta;
 mod duplicates;
 mod inference;
@@ -23,22 +25,27 @@ mod prepare;
 mod profile;
 mod propose;
 mod reconcile;
+mod resolve;
 mod review;
 mod rollback;
 mod run;
 mod sample;
 mod status;
 
+pub use acceptance::Signed;
 pub use approval::Approval;
 pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
 pub use audit::{Audit, AuditOptions, ObjectAudit, Oversize, SourceStage, Stale, TypeClash, audit};
 pub use counts::{HeldReason, ObjectCount, UncertainCount};
+pub(crate) use decisions::with_decisions;
+pub use decisions::{Decided, Decision};
 pub use delta::DeltaReport;
 pub use duplicates::{DuplicateGroup, DuplicateMember, Duplicates, SameBy};
 pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
 pub use propose::propose;
 pub use reconcile::{Reconciliation, VerifiedCount};
+pub(crate) use resolve::REOPENED;
 pub use review::{
     Compatibility, Effort, Efforts, Expected, Factor, FactorKind, FactorWeight, Grade, LeftField, LineDiff, LineKind,
     MappingDiff, ObjectFit, OwnerOutcome, OwnerReview, OwnersReview, PhaseCost, PlannedItem, QuietItem, Review,
