@@ -27,11 +27,13 @@ type Told = Result<Option<Value>, Untold>;
 struct Untold {
     reason: String,
     candidates: Vec<RecordId>,
+    /// A name fits no record.
+    nobody: bool,
 }
 
 impl<T: Into<String>> From<T> for Untold {
     fn from(reason: T) -> Self {
-        Self { reason: reason.into(), candidates: Vec::new() }
+        Self { reason: reason.into(), candidates: Vec::new(), nobody: false }
     }
 }
 
@@ -85,7 +87,13 @@ impl Converter<'_> {
             }
             FieldSource::Money { amount, currency } => self.money(reading, row, *amount, *currency),
             FieldSource::Body { text, format } => body(row, *text, *format),
-            FieldSource::Link { cell, to, by, or_name } => self.link(row, *cell, to, by.as_ref(), *or_name),
+            FieldSource::Link { cell, to, by, or_name, instead } => {
+                let elsewhere = instead.iter().any(|slot| row.get(*slot).is_some());
+                self.link(row, *cell, to, by.as_ref(), *or_name).or_else(|untold| match elsewhere && untold.nobody {
+                    true => Ok(None),
+                    false => Err(untold),
+                })
+            }
             FieldSource::Parent { kind, id, to, known } => self.parent(row, *kind, *id, to, known),
             FieldSource::Stage { id, name, pipeline } => self.stage(row, *id, *name, *pipeline),
             FieldSource::StageByName { name, pipeline } => Ok(row.trimmed(*name).map(|name| {
@@ -127,10 +135,11 @@ impl Converter<'_> {
         let candidates = self.links.find(to, by, key);
         match candidates {
             [one] => Ok(Some(Value::link(RecordRef { object: to.clone(), id: one.clone() }))),
-            [] => Err(format!("no record of `{to}` has this `{by}`").into()),
+            [] => Err(Untold { nobody: true, ..format!("no record of `{to}` has this `{by}`").into() }),
             several => Err(Untold {
                 reason: format!("{} records of `{to}` have this `{by}`", several.len()),
                 candidates: several.to_vec(),
+                nobody: false,
             }),
         }
     }
@@ -155,7 +164,10 @@ impl Converter<'_> {
         match found.as_slice() {
             [one] => Ok(Some(Value::option(one.as_str()))),
             [] => Err("no stage has this name".into()),
-            _ => Err(Untold { reason: format!("{} stages have this name", found.len()), candidates: found }),
+            _ => {
+                let reason = format!("{} stages have this name", found.len());
+                Err(Untold { reason, candidates: found, nobody: false })
+            }
         }
     }
 }

@@ -161,7 +161,7 @@ impl Reader<'_> {
         if let Some(link) = &declared.link {
             let to = self.linked(link, &format!("{pointer}/link"))?;
             let by = link.by.as_deref().filter(|by| *by != "id").map(Into::into);
-            let link = FieldSource::Link { cell: first, to, by, or_name: None };
+            let link = FieldSource::Link { cell: first, to, by, or_name: None, instead: Vec::new() };
             return Some(Field::new(name, Kind::Text, link));
         }
         let ty = declared.ty.or_else(|| declared.concept.and_then(type_of));

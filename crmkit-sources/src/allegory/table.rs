@@ -121,8 +121,9 @@ pub(super) enum FieldSource {
     Money { amount: Slot, currency: Option<Slot> },
     /// A text with the cell that names its markup.
     Body { text: Slot, format: Option<Slot> },
-    /// A link, with a name that stands for it where the cell is empty.
-    Link { cell: Slot, to: ObjectName, by: Option<FieldName>, or_name: Option<Slot> },
+    /// A link, with a name that stands for it where the cell is empty. A name that fits nobody is in doubt, unless one of
+    /// `instead` hangs the record on something else.
+    Link { cell: Slot, to: ObjectName, by: Option<FieldName>, or_name: Option<Slot>, instead: Vec<Slot> },
     /// A link of an object that its neighbour names.
     Parent { kind: Slot, id: Slot, to: ObjectName, known: Arc<[ObjectName]> },
     /// A stage by id, or by name within its pipeline.
@@ -145,7 +146,9 @@ impl FieldSource {
             Self::Address(slots) => slots.iter().flatten().copied().collect(),
             Self::Money { amount, currency } => [Some(*amount), *currency].into_iter().flatten().collect(),
             Self::Body { text, format } => [Some(*text), *format].into_iter().flatten().collect(),
-            Self::Link { cell, or_name, .. } => [Some(*cell), *or_name].into_iter().flatten().collect(),
+            Self::Link { cell, or_name, instead, .. } => {
+                [*cell].iter().chain(or_name).chain(instead).copied().collect()
+            }
             Self::Parent { kind, id, .. } => vec![*kind, *id],
             Self::Stage { id, name, pipeline } => [Some(*id), *name, *pipeline].into_iter().flatten().collect(),
             Self::StageByName { name, pipeline } => [Some(*name), *pipeline].into_iter().flatten().collect(),

@@ -107,11 +107,11 @@ impl AllegoryExport {
                 name = target.told("name");
                 made.link("contact_id", "contacts", target.record.key.id.to_string(), target.arrives());
             }
-            // A name that fits nobody: it hangs on its company, if it has one.
+            // A name that fits nobody: it hangs on its company or deal.
             5 => {
                 name = format!("Nobody Known {number}");
                 company = company.or((self.companies > 0).then_some(1 + number % self.companies.max(1)));
-                if company.is_none() {
+                if company.is_none() && deal.is_none() {
                     made.record.troubles.push(Trouble::Doubt("contact_id".into()));
                 }
             }
