@@ -93,6 +93,19 @@ async fn reads_as_meant(export: AllegoryExport) {
     }
 }
 
+#[tokio::test]
+async fn automations_are_read_as_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = AllegoryExport::full(1).file_limit(1_000).write(&folder).unwrap();
+    let (records, ..) = all(&ExportFolder::open(&folder).unwrap(), "workflows").await;
+    assert_eq!(records.len(), expected.workflows.len());
+    for (record, workflow) in records.iter().zip(&expected.workflows) {
+        assert_eq!(record.key, RecordRef::new("workflows", workflow.id.as_str()));
+        let text = |field: &str| record.fields[field].as_text().unwrap().to_owned();
+        assert_eq!((text("name"), text("definition")), (workflow.name.clone(), workflow.definition.clone()));
+    }
+}
+
 /// The field that records of an object are called by, if any.
 fn source_name(object: &str) -> Option<&'static str> {
     match object {

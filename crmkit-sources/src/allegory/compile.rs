@@ -271,7 +271,7 @@ impl Assembly<'_> {
             let name = object.as_str();
             !main.contains(object)
                 && !name.starts_with("links/")
-                && !matches!(name, "users" | "pipelines" | "stages" | "deal_contacts" | "tags")
+                && !matches!(name, "users" | "pipelines" | "stages" | "deal_contacts" | "tags" | "workflows")
         });
         let known: Arc<[ObjectName]> = main.iter().chain(others).cloned().collect();
         for to in known.iter() {

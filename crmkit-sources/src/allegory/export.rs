@@ -143,7 +143,7 @@ impl Export {
             time_zone: setting.zone.map(|zone| zone.name().to_owned()),
             currency: setting.currency.as_deref().map(str::to_owned),
             problems,
-            gotchas: gotchas(manifest, listing.workflows),
+            gotchas: gotchas(manifest, &tables),
         };
         let parked = Mutex::default();
         Ok(Self { source, tables, stages, links, currency: setting.currency, deletions, parked })
@@ -342,7 +342,8 @@ fn currency(manifest: &Manifest, problems: &mut Vec<Problem>) -> Option<Arc<str>
     None
 }
 
-fn gotchas(manifest: &Manifest, workflows: usize) -> Vec<String> {
+fn gotchas(manifest: &Manifest, tables: &[Table]) -> Vec<String> {
+    let workflows = tables.iter().find(|table| table.name == "workflows").map_or(0, |table| table.records);
     let mut gotchas = Vec::new();
     if manifest.snapshot == Some(Snapshot::Delta) {
         let since = manifest.since.as_deref().map(|since| format!(" since {since}")).unwrap_or_default();
