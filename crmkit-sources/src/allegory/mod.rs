@@ -32,5 +32,6 @@ mod stages;
 mod stored;
 mod table;
 mod values;
+mod walk;
 
 pub use connector::ExportFolder;

@@ -164,6 +164,17 @@ impl Part {
         Ok(part)
     }
 
+    /// The byte that ends its lines, where its rows may be entered at the end of any: not where the text has other offsets than
+    /// the file, and not in packed files.
+    pub(super) fn line_end(&self) -> Option<u8> {
+        let as_kept = self.stored.is_seekable() && !matches!(self.survey.encoding, Encoding::Utf16 { .. });
+        match self.format {
+            Format::Csv { line_end, .. } if as_kept => Some(line_end),
+            Format::Json if as_kept => Some(b'\n'),
+            _ => None,
+        }
+    }
+
     fn lines(&self, from: Place) -> io::Result<Lines> {
         let line_end = match self.format {
             Format::Csv { line_end, .. } => line_end,

@@ -5,9 +5,9 @@ use std::{collections::HashSet, sync::Arc};
 use crmkit_core::{FieldConcept, FieldName, ObjectName, ObjectSchema};
 
 use super::{
-    infer::Seen,
     rows::{Fault, Part, Place, Rows},
     values::{Kind, Reading},
+    walk::Look,
 };
 
 /// A column that a field reads, whatever place it has in each file.
@@ -98,10 +98,8 @@ pub(super) struct Field {
     pub(super) options: Vec<String>,
     pub(super) source: FieldSource,
     pub(super) reading: Reading,
-    pub(super) seen: Seen,
-    /// Cells that its declared type cannot read, and where the first is.
-    pub(super) unread: u64,
-    pub(super) first_unread: Option<(String, u64)>,
+    /// What the walk saw in its cells.
+    pub(super) look: Look,
 }
 
 /// Which cells a field is made of.
@@ -169,9 +167,7 @@ impl Field {
             options: Vec::new(),
             source,
             reading: Reading { kind, style: super::values::Style::Dot, format: None, zone: None },
-            seen: Seen::default(),
-            unread: 0,
-            first_unread: None,
+            look: Look::default(),
         }
     }
 
