@@ -133,6 +133,7 @@ pub(super) fn compile(
         schema: ObjectSchema::new(name.clone(), label, spec.concept),
         marked: Default::default(),
         records: 0,
+        making: Default::default(),
     })
 }
 

@@ -8,6 +8,7 @@ use super::{
     foreign::same_name,
     header,
     links::Links,
+    shapes::Shapes,
     stages::Stages,
     table::{Field, FieldSource, Row, Slot, Table},
     values::{Kind, Reading, merge},
@@ -19,6 +20,13 @@ pub(super) struct Converter<'a> {
     pub(super) stages: &'a Stages,
     pub(super) links: &'a Links,
     pub(super) currency: Option<&'a Arc<str>>,
+}
+
+/// What making one record leaves for the next.
+#[derive(Debug, Default)]
+pub(super) struct Making {
+    shapes: Shapes,
+    values: Vec<Option<Value>>,
 }
 
 /// A value, nothing, or why it cannot be told.
@@ -39,24 +47,30 @@ impl<T: Into<String>> From<T> for Untold {
 
 impl Converter<'_> {
     /// The record of a row.
-    pub(super) fn record(&self, table: &Table, row: &Row<'_>, id: &str, file: &str, line: u64) -> Record {
+    pub(super) fn record(
+        &self,
+        table: &Table,
+        row: &Row<'_>,
+        id: &str,
+        file: &str,
+        line: u64,
+        made: &mut Making,
+    ) -> Record {
         let mut record = Record::new(RecordRef { object: table.name.clone(), id: id.into() });
-        record.fields.reserve(table.fields.len());
         for field in &table.fields {
-            match self.value(field, row) {
-                Ok(Some(value)) => {
-                    record.fields.insert(field.name.clone(), value);
-                }
-                Ok(None) => {}
-                Err(untold) => record.doubts.push(Doubt {
+            let value = self.value(field, row).unwrap_or_else(|untold| {
+                record.doubts.push(Doubt {
                     field: field.name.clone(),
                     origin: file.to_owned(),
                     line: Some(line),
                     message: untold.reason,
                     candidates: untold.candidates,
-                }),
-            }
+                });
+                None
+            });
+            made.values.push(value);
         }
+        record.fields = made.shapes.fill(&table.fields, &mut made.values);
         record
     }
 

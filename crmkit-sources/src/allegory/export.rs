@@ -13,7 +13,7 @@ use super::{
     ExportFolder, attachments,
     compile::{self, OpenedFile, Setting},
     connector::Shared,
-    convert::Converter,
+    convert::{Converter, Making},
     deletions::Deletions,
     encoding::Encoding,
     folder, foreign, header,
@@ -172,6 +172,8 @@ impl Export {
         let converter = Converter { stages: &self.stages, links: &self.links, currency: self.currency.as_ref() };
         let (first, place) = start.map_or((0, None), |(part, place)| (part, Some(place)));
         let mut bytes = 0;
+        // Another page of the object may be made at the same time, with what it has itself.
+        let mut making = table.making.try_lock().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default();
         for (number, file) in table.parts.iter().enumerate().skip(first) {
             unchanged(&file.part)?;
             let from = place.filter(|_| number == first).unwrap_or(file.part.first);
@@ -187,6 +189,7 @@ impl Export {
                         rows.hold(at);
                         self.park(Parked { object: table.name.clone(), part: number, place: at, rows });
                     }
+                    keep(table, making);
                     return Ok(page);
                 }
                 bytes += rows.raw().len() as u64;
@@ -201,12 +204,13 @@ impl Export {
                     }),
                     Verdict::Record(id) => {
                         let row = Row { rows: &rows, cells: &file.cells };
-                        page.items.push(converter.record(table, &row, &id, &file.part.file, at.line));
+                        page.items.push(converter.record(table, &row, &id, &file.part.file, at.line, &mut making));
                     }
                 }
                 page.rows += 1;
             }
         }
+        keep(table, making);
         Ok(page)
     }
 
@@ -222,6 +226,12 @@ impl Export {
             parked.remove(0);
         }
         parked.push(walk);
+    }
+}
+
+fn keep(table: &Table, making: Making) {
+    if let Ok(mut kept) = table.making.try_lock() {
+        *kept = making;
     }
 }
 

@@ -92,6 +92,7 @@ pub(super) fn compile(
         fields,
         marked: Default::default(),
         records: 0,
+        making: Default::default(),
     })
 }
 

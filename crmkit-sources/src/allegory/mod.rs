@@ -28,6 +28,7 @@ mod manifest;
 mod profile;
 mod quarantine;
 mod rows;
+mod shapes;
 mod stages;
 mod stored;
 mod table;

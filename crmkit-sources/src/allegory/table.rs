@@ -1,10 +1,14 @@
 //! An object of the export, compiled: which cells of which files become which field.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
 use crmkit_core::{FieldConcept, FieldName, ObjectName, ObjectSchema};
 
 use super::{
+    convert::Making,
     rows::{Fault, Part, Place, Rows},
     values::{Kind, Reading},
     walk::Look,
@@ -28,6 +32,8 @@ pub(super) struct Table {
     /// Rows that repeat an id, as (part, offset); with `distinct` the rows that are the first of theirs.
     pub(super) marked: HashSet<(usize, u64)>,
     pub(super) records: u64,
+    /// What the last page left for the next.
+    pub(super) making: Mutex<Making>,
 }
 
 /// What becomes of a row.
