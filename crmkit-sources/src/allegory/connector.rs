@@ -61,6 +61,8 @@ pub(super) struct Shared {
     pub(super) schema: SchemaFile,
     pub(super) instance: String,
     pub(super) ranges: Ranges,
+    /// The files of attachments are not in the export, and nobody misses them there.
+    pub(super) files_elsewhere: bool,
     export: OnceLock<Arc<Export>>,
     walking: Mutex<()>,
 }
@@ -92,7 +94,8 @@ impl ExportFolder {
         let named = manifest.as_ref().and_then(|manifest| manifest.instance.clone().or(manifest.source.clone()));
         let instance = named.unwrap_or_else(|| Self::KIND.to_owned());
         let (ranges, export, walking) = (Ranges::default(), OnceLock::new(), Mutex::new(()));
-        let shared = Arc::new(Shared { root, manifest, schema, instance, ranges, export, walking });
+        let files_elsewhere = false;
+        let shared = Arc::new(Shared { root, manifest, schema, instance, ranges, files_elsewhere, export, walking });
         Ok(Self { attachments: Attachments::of(Arc::clone(&shared)), shared })
     }
 
@@ -113,6 +116,23 @@ impl ExportFolder {
     }
 }
 
+#[cfg(feature = "allegory-api")]
+impl ExportFolder {
+    /// The same, whose attachments' files come from elsewhere.
+    pub(crate) fn with_files_elsewhere(self) -> Self {
+        let shared = Arc::new(Shared { files_elsewhere: true, ..self.shared.unwalked() });
+        Self { attachments: Attachments::of(Arc::clone(&shared)), shared }
+    }
+
+    /// What an attachment's row says about its file.
+    pub(crate) async fn attachment(
+        &self,
+        id: &crmkit_core::RecordId,
+    ) -> Result<Option<super::attachments::Attachment>> {
+        self.attachments.known(id).await
+    }
+}
+
 impl Shared {
     /// The same, not walked yet.
     fn unwalked(&self) -> Self {
@@ -122,6 +142,7 @@ impl Shared {
             schema: self.schema.clone(),
             instance: self.instance.clone(),
             ranges: self.ranges,
+            files_elsewhere: self.files_elsewhere,
             export: OnceLock::new(),
             walking: Mutex::new(()),
         }

@@ -114,7 +114,7 @@ impl Export {
         for table in &mut tables {
             let name = table.name.clone();
             profile::profile(table, shared.ranges, &mut problems).map_err(|error| unreadable(name.as_str(), error))?;
-            if name == "attachments" {
+            if name == "attachments" && !shared.files_elsewhere {
                 attachments::check(table, &shared.root, &mut problems)
                     .map_err(|error| unreadable("attachments", error))?;
             }

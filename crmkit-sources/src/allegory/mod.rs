@@ -6,7 +6,7 @@
 //! any CRM is read as it is.
 
 mod attachments;
-mod blocking;
+pub(crate) mod blocking;
 mod compile;
 mod connector;
 mod container;
@@ -36,3 +36,5 @@ mod values;
 mod walk;
 
 pub use connector::ExportFolder;
+#[cfg(feature = "allegory-api")]
+pub(crate) use encoding::hexadecimal;
