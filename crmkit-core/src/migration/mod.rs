@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod acceptance;
+mod advise;
 mod approval;
 mod audit;
 mod counts;
@@ -33,6 +34,7 @@ mod sample;
 mod status;
 
 pub use acceptance::Signed;
+pub use advise::{Advice, MappingAdvisor, Matter, Subject, advise};
 pub use approval::Approval;
 pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
 pub use audit::{Audit, AuditOptions, ObjectAudit, Oversize, SourceStage, Stale, TypeClash, audit};
@@ -43,7 +45,7 @@ pub use delta::DeltaReport;
 pub use duplicates::{DuplicateGroup, DuplicateMember, Duplicates, SameBy};
 pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
-pub use propose::propose;
+pub use propose::{ProposeOptions, Survivor, propose, propose_with};
 pub use reconcile::{Reconciliation, VerifiedCount};
 pub(crate) use resolve::REOPENED;
 pub use review::{

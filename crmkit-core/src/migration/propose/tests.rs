@@ -17,8 +17,16 @@ async fn a_proposal_lacks_only_answers() {
     let ids: Vec<String> = plan.questions.iter().map(|question| question.id.clone()).collect();
     assert_eq!(
         ids,
-        ["stages.Sales", "deals.title", "deals.custom.deal_product.values", "owners.fallback", "left_behind"]
+        [
+            "merge.contacts",
+            "stages.Sales",
+            "deals.title",
+            "deals.custom.deal_product.values",
+            "owners.fallback",
+            "left_behind"
+        ]
     );
+    plan.answer("merge.contacts", "yes").unwrap();
     plan.answer("stages.Sales", "yes").unwrap();
     plan.answer("deals.title", "{product} for {company_id|no account}").unwrap();
     plan.answer("deals.custom.deal_product.values", "yes").unwrap();
@@ -26,7 +34,7 @@ async fn a_proposal_lacks_only_answers() {
     plan.answer("left_behind", "leave them behind").unwrap();
     assert_eq!(blocking(&plan, &audit), Vec::<String>::new(), "{}", plan.to_toml());
     assert_eq!(plan.owners.fallback.as_deref(), Some("ada@acme.com"));
-    assert_eq!(plan.revision, 5);
+    assert_eq!(plan.revision, 6);
     assert_eq!(Plan::from_toml(&plan.to_toml(), "p").as_ref(), Ok(&plan));
     assert_eq!(propose(&audit, &Transforms::standard()), propose(&audit, &Transforms::standard()));
 }

@@ -22,7 +22,7 @@ async fn a_review_tells_what_will_happen() {
     let kinds = |kind| found.items.iter().filter(|item| item.kind == kind).count();
     assert_eq!((kinds(ItemKind::Pipeline), kinds(ItemKind::Stage), kinds(ItemKind::Field)), (1, 2, 5));
     assert_eq!((found.custom_fields, found.custom_field_cap), (5, Some(30)));
-    assert_eq!(found.phases.iter().map(|phase| phase.writes).collect::<Vec<_>>(), [3, 3, 6]);
+    assert_eq!(found.phases.iter().map(|phase| phase.writes).collect::<Vec<_>>(), [3, 3, 5]);
     assert_eq!(found.gotchas[..2], ["stages are not shared", "mails go out on import"]);
     let markdown = found.to_markdown();
     for part in ["Grade B", "9 of 20", "deals.title", "owner without a member", "mails go out", "API constraints"] {
@@ -112,12 +112,12 @@ async fn costs_come_from_counts_and_prices() {
     let told: Vec<_> = found.phases.iter().map(|phase| (phase.writes, phase.cost.calls, phase.cost.tokens)).collect();
     assert_eq!(
         told,
-        [(3, 3, 15), (3, 3, 30), (6, 6, 30)],
+        [(3, 3, 15), (3, 3, 30), (5, 5, 25)],
         "companies, their parents as records of their own, the rest"
     );
     assert_eq!(found.phases[0].cost.minutes, Some(3));
     assert_eq!((found.efforts.reconcile.calls, found.efforts.reconcile.tokens), (2 + 1 + 2, 50));
-    assert_eq!((found.efforts.rollback.calls, found.efforts.rollback.tokens), (9, 27));
+    assert_eq!((found.efforts.rollback.calls, found.efforts.rollback.tokens), (8, 24));
     assert_eq!(found.efforts.prepare.calls, found.items.len() as u64);
     let all = [found.efforts.prepare, found.efforts.sample, found.efforts.run, found.efforts.reconcile];
     assert_eq!(found.efforts.total.tokens, all.iter().map(|effort| effort.tokens).sum::<u64>());
