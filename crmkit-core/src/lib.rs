@@ -182,9 +182,10 @@ pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
 pub(crate) use plan::custom_fields;
 pub use plan::{
-    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, FieldPreview, ItemPlan, Mapping, MappingPreview,
-    MatchPolicy, MatchRule, ObjectPlan, Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd,
-    Predicate, Preview, PreviewOutcome, Question, RollbackPlan, SamplePlan, StagePlan, TransformCall, Unresolved,
+    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, FieldPreview, GonePolicy, ItemPlan, Mapping,
+    MappingPreview, MatchPolicy, MatchRule, ObjectPlan, Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan,
+    PlanEnd, Predicate, Preview, PreviewOutcome, Question, RollbackPlan, SamplePlan, StagePlan, TransformCall,
+    Unresolved,
 };
 pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};

@@ -15,6 +15,7 @@ mod acceptance;
 mod advise;
 mod approval;
 mod audit;
+mod control;
 mod counts;
 mod decisions;
 mod delta;
@@ -26,11 +27,13 @@ mod prepare;
 mod profile;
 mod propose;
 mod reconcile;
+mod repair;
 mod resolve;
 mod review;
 mod rollback;
 mod run;
 mod sample;
+mod spot;
 mod status;
 
 pub use acceptance::Signed;
@@ -47,6 +50,7 @@ pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
 pub use propose::{ProposeOptions, Survivor, propose, propose_with};
 pub use reconcile::{Reconciliation, VerifiedCount};
+pub(crate) use repair::DIFFERING;
 pub(crate) use resolve::REOPENED;
 pub use review::{
     Compatibility, Effort, Efforts, Expected, Factor, FactorKind, FactorWeight, Grade, LeftField, LineDiff, LineKind,
@@ -56,6 +60,7 @@ pub use review::{
 pub use rollback::{RollbackPreview, RollbackReport};
 pub use run::{Observed, RunReport};
 pub use sample::SampleDiff;
+pub(crate) use spot::SPOT;
 pub use status::Status;
 
 /// One migration, from audit to rollback. Cheap to clone.
