@@ -250,3 +250,116 @@ impl Previewing<'_> {
         Some(field)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Doubt, FieldPlan, ObjectConcept, ObjectSchema, PipelinePlan, PlanEnd, Predicate, StagePlan, TransformCall,
+    };
+
+    fn world() -> (Plan, Source, Destination) {
+        let mut stage = FieldSchema::new("stage", "Stage", FieldType::Option).means(FieldConcept::Stage);
+        stage.options = vec![OptionSchema { id: "s1".into(), label: "Sales/New".into() }];
+        let deals = ObjectSchema::new("deals", "Deals", ObjectConcept::Deal)
+            .with(FieldSchema::new("name", "Name", FieldType::text()))
+            .with(FieldSchema::new("amount", "Amount", FieldType::text()))
+            .with(stage);
+        let mut source = Source::new("mock", "1");
+        source.schema.objects.insert("deals".into(), deals);
+        let deal = ObjectSchema::new("deal", "Deal", ObjectConcept::Deal)
+            .with(FieldSchema::new("title", "Title", FieldType::Text { max: Some(5) }).required())
+            .with(FieldSchema::new("value", "Value", FieldType::Decimal))
+            .with(FieldSchema::new("stage_id", "Stage", FieldType::Option).means(FieldConcept::Stage));
+        let mut destination = Destination::new("mock", "1");
+        destination.schema.objects.insert("deal".into(), deal);
+        let end = || PlanEnd { kind: "mock".into(), instance: None };
+        let mut plan = Plan::new(end(), end());
+        plan.pipelines.push(PipelinePlan {
+            object: "deal".into(),
+            name: "Sales".into(),
+            use_existing: None,
+            stages: vec![StagePlan { name: "New".into(), probability: None }],
+        });
+        plan.fields.push(FieldPlan {
+            id: "kind".into(),
+            object: "deal".into(),
+            name: "Kind".into(),
+            ty: FieldType::Option,
+            options: vec!["Large".into()],
+            use_existing: None,
+        });
+        let line = |id: &str, from: &str, to: &str| FieldLine::new(id, [from], to);
+        plan.mappings.push(
+            Mapping::new("deals", "deals", "deal")
+                .with(line("deals.title", "name", "title").through(TransformCall::with("truncate", 5)))
+                .with(line("deals.value", "amount", "value").through(TransformCall::bare("number")))
+                .with(line("deals.stage", "stage", "stage_id"))
+                .with(line("deals.kind", "name", "custom:kind")),
+        );
+        (plan, source, destination)
+    }
+
+    fn previewed(plan: &Plan, record: &Record) -> MappingPreview {
+        let (_, source, destination) = world();
+        plan.preview(record, &source, &destination, &Transforms::standard()).mappings.remove(0)
+    }
+
+    fn deal() -> Record {
+        Record::new(RecordRef::new("deals", "7"))
+            .with("name", Value::text("Large one"))
+            .with("amount", Value::text("12.50"))
+            .with("stage", Value::option("s1"))
+    }
+
+    #[test]
+    fn fields_are_shown_as_they_would_be_written() {
+        let (plan, ..) = world();
+        let found = previewed(&plan, &deal());
+        assert_eq!(found.outcome, PreviewOutcome::Written);
+        let values: Vec<_> = found.fields.iter().map(|field| field.value.clone()).collect();
+        let decimal = Value::Decimal("12.50".parse().unwrap());
+        assert_eq!(
+            values,
+            [Some(Value::text("Large")), Some(decimal), Some(Value::text("Sales/New")), None],
+            "stages that the plan makes are known by name"
+        );
+        assert_eq!(found.fields[0].from, [("name".into(), Some(Value::text("Large one")))]);
+        assert_eq!((found.fields[0].notes.len(), found.fields[3].notes.len()), (1, 1), "cut; no such option");
+    }
+
+    #[test]
+    fn what_keeps_a_record_from_being_written_is_told() {
+        let (mut plan, ..) = world();
+        let mut nameless = deal();
+        nameless.fields.shift_remove("name");
+        let held = PreviewOutcome::Held("deals.title: title has no value".into());
+        assert_eq!(previewed(&plan, &nameless).outcome, held);
+        let mut doubtful = deal();
+        let (field, origin, message) = ("amount".into(), "f".into(), "two".into());
+        doubtful.doubts.push(Doubt { field, origin, line: None, message, candidates: vec![] });
+        assert_eq!(previewed(&plan, &doubtful).outcome, PreviewOutcome::Held("amount: two".into()));
+        let mut wrong = deal();
+        wrong.fields.insert("amount".into(), Value::text("much"));
+        assert_ne!(previewed(&plan, &wrong).fields[1].value, Some(Value::text("much")));
+
+        plan.mappings[0].merge.insert("7".into(), "8".into());
+        assert_eq!(previewed(&plan, &deal()).outcome, PreviewOutcome::Merged("8".into()));
+        plan.mappings[0].exclude.push("7".into());
+        assert_eq!(previewed(&plan, &deal()).outcome, PreviewOutcome::Excluded);
+        let none_of = vec!["Large one".to_owned()];
+        plan.mappings[0].when = Some(Predicate { field: "name".into(), one_of: vec![], none_of, filled: None });
+        assert_eq!(previewed(&plan, &deal()).outcome, PreviewOutcome::Unmapped);
+        assert!(previewed(&plan, &deal()).fields.is_empty());
+    }
+
+    #[test]
+    fn a_redacted_preview_shows_no_value() {
+        let (plan, source, destination) = world();
+        let preview = plan.preview(&deal(), &source, &destination, &Transforms::standard());
+        let json = serde_json::to_string(&preview).unwrap();
+        assert_eq!(serde_json::from_str::<Preview>(&json).unwrap(), preview);
+        let redacted = serde_json::to_string(&preview.redacted()).unwrap();
+        assert!(json.contains("Large") && !redacted.contains("Large") && !redacted.contains("12.50"), "{redacted}");
+    }
+}

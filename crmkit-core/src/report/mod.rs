@@ -3,6 +3,7 @@
 mod audit;
 mod markdown;
 mod reconciliation;
+mod redact;
 mod review;
 mod rollback;
 mod sample;
