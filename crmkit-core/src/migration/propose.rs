@@ -195,8 +195,8 @@ impl<'a> Proposing<'a> {
         self.by_concept(&mut lines);
         self.by_name(&mut lines);
         self.kind_line(&mut lines);
-        self.required(&mut lines, index);
         self.folded_body(&mut lines);
+        self.required(&mut lines, index);
         self.leftovers(&mut lines);
         self.values(&mut lines, index);
         self.labels_to_make(&lines);

@@ -150,7 +150,7 @@ async fn groups_of_duplicates_become_a_merge_map_that_a_person_confirms() {
     let audit = audited().await;
     let contacts = |plan: &Plan| plan.mapping(&"contacts".into()).unwrap().merge.clone();
     let mut plan = proposal(&audit);
-    assert_eq!(contacts(&plan), indexmap::IndexMap::from([("p2".into(), "p1".into())]));
+    assert_eq!(contacts(&plan), indexmap::IndexMap::from([(RecordId::from("p2"), RecordId::from("p1"))]));
     assert!(asked(&plan, "merge.contacts").text.starts_with("2 records of Contacts share their e-mail address"));
     let mut kept = plan.clone();
     kept.answer("merge.contacts", "yes").unwrap();
@@ -219,7 +219,8 @@ async fn a_custom_object_is_made_where_there_are_such_and_folded_where_not() {
     })
     .await;
     let plan = proposal(&made);
-    assert_eq!((plan.objects[0].id.as_str(), plan.objects[0].name.as_str()), ("pets", "Pets"));
+    let objects: Vec<_> = plan.objects.iter().map(|object| (object.id.as_str(), object.name.as_str())).collect();
+    assert_eq!(objects, [("products", "Products"), ("pets", "Pets")]);
     let mapping = plan.mapping(&"custom_pets".into()).unwrap();
     assert_eq!(mapping.to.as_str(), "custom:pets");
     assert!(
@@ -343,7 +344,7 @@ async fn the_best_named_pair_wins_and_values_count() {
     .await;
     let plan = proposal(&audit);
     let line = plan.mappings[2].fields.iter().find(|line| line.to == "channel_x").unwrap();
-    assert_eq!(line.from, ["channels".into()], "the same name before a like one");
+    assert_eq!(line.from, [FieldName::from("channels")], "the same name before a like one");
     assert!(line.reason.as_deref().unwrap().contains("100 % of the values are among its options"));
     assert!(line.confidence > Some(0.8));
 }
