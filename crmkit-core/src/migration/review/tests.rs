@@ -219,3 +219,23 @@ async fn the_schema_diff_says_how_each_value_gets_there() {
     assert_eq!((line("deals.value").kind, line("deals.value").to_type.as_deref()), (LineKind::Direct, Some("money")));
     assert_eq!(deals.unfilled, [FieldName::from("title")]);
 }
+
+#[tokio::test]
+async fn the_time_follows_what_people_have_to_do() {
+    use crate::{ObjectConcept, ObjectSchema, Permission};
+    let (mut plan, mut audit) = answered().await;
+    let told = |plan: &Plan, audit: &Audit| reviewed(plan, audit).timeline.label();
+    assert_eq!(told(&plan, &audit), "48-72 h", "an owner has to be invited");
+    plan.owners.fallback = Some("ada@acme.com".into());
+    assert_eq!(told(&plan, &audit), "24-72 h");
+    audit.destination.permissions.insert("pipelines".into(), Permission::No);
+    assert_eq!(told(&plan, &audit), "48-72 h", "pipelines have to be made by hand");
+    let segments = ObjectSchema::new("segments", "Segments", ObjectConcept::Segment);
+    audit.source.schema.objects.insert("segments".into(), segments);
+    let found = crate::ObjectAudit { records: 9, ..Default::default() };
+    audit.objects.insert("segments".into(), found);
+    let found = reviewed(&plan, &audit);
+    assert_eq!(found.timeline.label(), "3-5 weeks", "segments are rebuilt from a guide");
+    let fit = found.compatibility.each.iter().find(|fit| fit.object == "segments").unwrap();
+    assert_eq!(fit.badge, Some(Badge::GuideOnly));
+}
