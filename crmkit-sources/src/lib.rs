@@ -2,6 +2,11 @@
 //!
 //! - `allegory` (default): [`allegory::ExportFolder`] reads Allegory's export folder or a zip archive of it, and through a
 //!   manifest that names files and columns any CRM's CSV files and JSON lines as they are.
+//! - `klipy`: [`klipy::Klipy`](https://docs.rs/crmkit-sources/latest/crmkit_sources/klipy/struct.Klipy.html) reads Klipy's REST
+//!   interface and, for what that does not give, CSV files that the customer fills in.
 
 #[cfg(feature = "allegory")]
 pub mod allegory;
+
+#[cfg(feature = "klipy")]
+pub mod klipy;

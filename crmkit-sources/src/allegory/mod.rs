@@ -28,9 +28,18 @@ mod manifest;
 mod profile;
 mod quarantine;
 mod rows;
+#[cfg(feature = "klipy")]
+mod sheet;
 mod stages;
 mod stored;
 mod table;
 mod values;
 
 pub use connector::ExportFolder;
+#[cfg(feature = "klipy")]
+pub(crate) use {
+    blocking::run as off_executor,
+    sheet::{Column, Sheets, folded},
+    stored::Bytes,
+    values::Kind,
+};
