@@ -135,7 +135,6 @@ async fn an_extraction_goes_on_where_it_failed_in_the_same_process_and_in_anothe
                 simulator.fault(Fault::on("*", path, effect.clone()).nth(nth).times(40));
                 let error = first.describe().await.expect_err("the storm lasts");
                 assert_eq!(error.kind(), kind, "{effect:?} {path}");
-                let before = pages(&simulator);
                 let calm =
                     KlipySimulator::builder().jumping_clock(&clock).seed(simulator.dump()).start().await.unwrap();
                 config.base_url = calm.url();
@@ -149,6 +148,7 @@ async fn an_extraction_goes_on_where_it_failed_in_the_same_process_and_in_anothe
                     }
                     first
                 };
+                let before = pages(&simulator);
                 is_whole(&source, 45).await;
                 let again = if other_process { pages(&calm) } else { pages(&simulator) - before };
                 // Five pages in all; those that came before are not asked for again.
