@@ -45,6 +45,16 @@ impl Draft {
         false
     }
 
+    /// Puts a link behind those that a list has.
+    pub(super) fn join(&mut self, field: &str, to: Value) -> bool {
+        let known = match self.fields.get(field) {
+            Some(Value::List(known)) => known.to_vec(),
+            _ => Vec::new(),
+        };
+        self.fields.insert(field.into(), Value::List(known.into_iter().chain([to]).collect()));
+        false
+    }
+
     pub(super) fn doubt(&mut self, field: &str, message: &str, candidates: Vec<RecordId>) {
         if !self.fields.contains_key(field) {
             self.doubt_at(field, message, candidates, self.origin.clone(), self.line);

@@ -16,12 +16,11 @@ use super::{
 };
 use crate::allegory::{Kind, folded};
 
-/// All deals, and the contacts that they have beside the first.
+/// All deals.
 #[derive(Debug, Default)]
 pub(super) struct Deals {
     pub(super) drafts: Vec<Draft>,
     pub(super) rejects: Vec<Reject>,
-    pub(super) contacts: Vec<Draft>,
     ids: HashSet<String>,
 }
 
@@ -93,39 +92,29 @@ impl Deals {
             if let Some(owner) = table.get(row, "Owner Email") {
                 draft.offer("owner", people.owner(owner));
             }
-            deals.associate(&mut draft, table.several(row, "Contact Emails"), people);
+            Self::associate(&mut draft, table.several(row, "Contact Emails"), people);
             deals.drafts.push(draft);
         }
         deals
     }
 
-    /// The first contact is the deal's; the others are links of their own.
-    fn associate<'a>(&mut self, deal: &mut Draft, emails: impl Iterator<Item = &'a str>, people: &People) {
+    /// The first contact is the deal's; the others are further ones.
+    fn associate<'a>(deal: &mut Draft, emails: impl Iterator<Item = &'a str>, people: &People) {
+        const UNKNOWN: &str = "no contact has the e-mail address that the row gives";
         let mut known: Vec<String> = Vec::new();
         for (place, email) in emails.enumerate() {
             let contact = email_key(email).and_then(|key| people.contacts.with_key(&key));
             match contact.map(|contact| people.contacts.drafts[contact].id.clone()) {
                 Some(contact) if known.contains(&contact) => {}
-                Some(contact) if place == 0 => {
-                    deal.offer("contact", link("contacts", &contact));
-                    known.push(contact);
-                }
                 Some(contact) => {
-                    let mut other = Draft::new(format!("{}:{contact}", deal.id), "deals.csv", None);
-                    other.offer("deal", link("deals", &deal.id));
-                    other.offer("contact", link("contacts", &contact));
-                    self.contacts.push(other);
+                    let to = link("contacts", &contact);
+                    match place {
+                        0 => deal.offer("contact", to),
+                        _ => deal.join("contacts", to),
+                    };
                     known.push(contact);
                 }
-                None if place == 0 => {
-                    deal.doubt("contact", "no contact has the e-mail address that the row gives", Vec::new())
-                }
-                None => {
-                    let mut other = Draft::new(format!("{}:?{place}", deal.id), "deals.csv", None);
-                    other.offer("deal", link("deals", &deal.id));
-                    other.doubt("contact", "no contact has the e-mail address that the row gives", Vec::new());
-                    self.contacts.push(other);
-                }
+                None => deal.doubt(if place == 0 { "contact" } else { "contacts" }, UNKNOWN, Vec::new()),
             }
         }
     }

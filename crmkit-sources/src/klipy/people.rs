@@ -435,8 +435,22 @@ impl People {
         }
         match domain_key(text).and_then(|domain| self.companies.with_key(&domain)) {
             Some(place) => Found::One(place),
-            None => self.companies.with_name(text),
+            None => match self.companies.with_name(text) {
+                Found::Several(candidates) => self.of_one_domain(&candidates).map_or(Found::Several(candidates), Found::One),
+                found => found,
+            },
         }
+    }
+
+    /// The first of several companies of one domain: they are duplicates of each other.
+    fn of_one_domain(&self, candidates: &[RecordId]) -> Option<usize> {
+        let domain = |id: &RecordId| {
+            let place = self.companies.id(id.as_str())?;
+            self.companies.drafts[place].text("domain").and_then(domain_key)
+        };
+        let first = domain(candidates.first()?)?;
+        let same = candidates.iter().all(|id| domain(id).as_ref() == Some(&first));
+        self.companies.with_key(&first).filter(|_| same)
     }
 
     /// A company that no list has: it is there because a contact or a deal names it.

@@ -41,6 +41,10 @@ fn contact() -> FieldSchema {
     link("contact", "Contact", "contacts", F::Person)
 }
 
+fn contacts() -> FieldSchema {
+    field("contacts", "Further contacts", T::Links { to: vec!["contacts".into()] }, F::People)
+}
+
 fn company() -> FieldSchema {
     link("company", "Company", "companies", F::Organization)
 }
@@ -133,12 +137,12 @@ pub(super) fn objects() -> Vec<ObjectSchema> {
                 field("expected_close_date", "Expected close date", T::Date, F::ExpectedCloseDate),
                 company(),
                 contact(),
+                contacts(),
                 labels(),
                 owner(),
                 created(),
             ],
         ),
-        object("deal_contacts", "Further contacts of deals", O::Link, [deal(), contact()]),
     ];
     let named = ["E-mails", "Calls", "Meetings", "Messages and tasks"];
     for (name, label) in OBJECTS.into_iter().zip(named) {
@@ -152,7 +156,7 @@ pub(super) fn objects() -> Vec<ObjectSchema> {
                 field("start", "Occurred at", T::Timestamp, F::Start),
                 field("duration", "Duration", T::Duration, F::Duration),
                 field("done", "Done", T::Bool, F::Done),
-                FieldSchema::new("direction", "Direction", T::Option),
+                field("direction", "Direction", T::Option, F::Direction),
                 FieldSchema::new("sentiment", "Sentiment", T::Option),
                 text("channel", "Channel"),
                 field("attendees", "Further contacts", T::Emails, F::Attendees),
@@ -183,10 +187,10 @@ pub(super) fn objects() -> Vec<ObjectSchema> {
         O::File,
         [
             text("name", "File name").means(F::Name),
-            text("place", "Address or path"),
-            FieldSchema::new("size", "Size", T::Int),
-            text("sha256", "SHA-256"),
-            text("content_type", "Content type"),
+            text("place", "Address or path").means(F::Url),
+            field("size", "Size", T::Int, F::Size),
+            text("sha256", "SHA-256").means(F::ContentHash),
+            text("content_type", "Content type").means(F::MediaType),
             deal(),
             FieldSchema::new("activity", "Activity", activities),
         ],

@@ -81,7 +81,6 @@ impl Workspace {
             ("pipelines", pipelines, Vec::new()),
             ("stages", staged, Vec::new()),
             ("deals", deals.drafts, deals.rejects),
-            ("deal_contacts", deals.contacts, Vec::new()),
             ("notes", notes.drafts, notes.rejects),
             ("attachments", attachments.drafts, attachments.rejects),
         ];

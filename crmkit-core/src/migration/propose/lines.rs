@@ -263,7 +263,7 @@ impl<'a> Proposing<'a> {
             T::Name => (T::text(), vec![], vec![]),
             T::Bool => (T::Option, vec!["Yes".to_owned(), "No".to_owned()], vec![]),
             T::Emails | T::Phones => (T::LongText, vec![], vec![TransformCall::with("join", "; ")]),
-            T::Link { .. } | T::Rich => (T::LongText, vec![], vec![TransformCall::bare("text")]),
+            T::Link { .. } | T::Links { .. } | T::Rich => (T::LongText, vec![], vec![TransformCall::bare("text")]),
             ty @ (T::Option | T::Options) => {
                 let options = self.labels(lines.from, field);
                 match (options.is_empty(), ty) {
