@@ -436,7 +436,9 @@ impl People {
         match domain_key(text).and_then(|domain| self.companies.with_key(&domain)) {
             Some(place) => Found::One(place),
             None => match self.companies.with_name(text) {
-                Found::Several(candidates) => self.of_one_domain(&candidates).map_or(Found::Several(candidates), Found::One),
+                Found::Several(candidates) => {
+                    self.of_one_domain(&candidates).map_or(Found::Several(candidates), Found::One)
+                }
                 found => found,
             },
         }

@@ -53,12 +53,14 @@ pub(crate) fn hold_to(destination: &str, plan: &Plan, report: &RunReport) {
         let count = report.objects.iter().find(|count| count.mapping.as_str() == line.mapping);
         let count = count.unwrap_or_else(|| panic!("no balance of {}", line.mapping));
         let mut held = BTreeMap::new();
-        for group in report.held.iter().filter(|group| group.mapping.as_str() == line.mapping && group.part.as_str().is_empty()) {
+        for group in
+            report.held.iter().filter(|group| group.mapping.as_str() == line.mapping && group.part.as_str().is_empty())
+        {
             *held.entry(class(&group.reason)).or_insert(0) += group.records;
         }
         let found = Line {
             mapping: line.mapping.clone(),
-            selected: count.selected,
+            selected: count.source,
             created: count.created,
             merged: count.merged,
             held,

@@ -10,7 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use crmkit_core::{Approval, AuditOptions, Migration, Plan, RunReport, SourceConnector, indexmap::IndexMap, simulator::JumpingClock};
+use crmkit_core::{
+    Approval, AuditOptions, Migration, Plan, RunReport, SourceConnector, indexmap::IndexMap, simulator::JumpingClock,
+};
 use crmkit_sources::klipy::{Klipy, KlipyConfig, SpreadRule, simulator::KlipySimulator};
 
 /// Where records come from.
@@ -42,7 +44,8 @@ pub(crate) async fn source(way: Way, clock: &JumpingClock) -> (Arc<Klipy>, Optio
     };
     config.instance = Some("Fieldwork".to_owned());
     config.currency = Some("EUR".to_owned());
-    config.spread = vec![SpreadRule { pipeline: "Partners".into(), tag: Some("partner".into()), ..SpreadRule::default() }];
+    config.spread =
+        vec![SpreadRule { pipeline: "Partners".into(), tag: Some("partner".into()), ..SpreadRule::default() }];
     (Arc::new(Klipy::builder(config, Arc::new(clock.clone())).build().expect("the connector builds")), simulator)
 }
 
@@ -89,5 +92,9 @@ async fn the_interface_and_the_files_give_the_same_people_as_the_files_alone() {
     let (files, _) = source(Way::Files, &clock).await;
     let (both, files) = (both.describe().await.expect("both"), files.describe().await.expect("files"));
     assert_eq!(both.counts, files.counts);
-    assert!(both.problems.iter().all(|problem| problem.severity != crmkit_core::Severity::Block), "{:#?}", both.problems);
+    assert!(
+        both.problems.iter().all(|problem| problem.severity != crmkit_core::Severity::Block),
+        "{:#?}",
+        both.problems
+    );
 }

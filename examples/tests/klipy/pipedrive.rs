@@ -53,9 +53,11 @@ fn live(simulator: &PipedriveSimulator, table: &str) -> Vec<Value> {
 fn stored(simulator: &PipedriveSimulator) {
     let tables = ["organizations", "persons", "deals", "notes"].map(|table| live(simulator, table));
     let [organizations, persons, deals, notes] = &tables;
-    for (line, rows) in expected::lines("pipedrive").iter().filter(|line| {
-        ["companies", "contacts", "deals", "notes"].contains(&line.mapping.as_str())
-    }).zip(&tables) {
+    for (line, rows) in expected::lines("pipedrive")
+        .iter()
+        .filter(|line| ["companies", "contacts", "deals", "notes"].contains(&line.mapping.as_str()))
+        .zip(&tables)
+    {
         assert_eq!(rows.len() as u64, line.created, "{}", line.mapping);
     }
     let id = |rows: &[Value], name: &str, key: &str| -> Value {
@@ -64,10 +66,13 @@ fn stored(simulator: &PipedriveSimulator) {
         found[0]["id"].clone()
     };
     // Asta was there three times, her company under three spellings of one domain.
-    let astas: Vec<_> = persons.iter().filter(|row| row["emails"][0]["value"] == "asta.lind@fjordtimber.example").collect();
+    let astas: Vec<_> =
+        persons.iter().filter(|row| row["emails"][0]["value"] == "asta.lind@fjordtimber.example").collect();
     assert_eq!(astas.len(), 1);
     assert_eq!(astas[0]["name"], "Asta Lind");
-    let timber = organizations.iter().filter(|row| row["name"].as_str().is_some_and(|name| name.to_lowercase().contains("fjord timber")));
+    let timber = organizations
+        .iter()
+        .filter(|row| row["name"].as_str().is_some_and(|name| name.to_lowercase().contains("fjord timber")));
     let timber: Vec<_> = timber.collect();
     assert_eq!(timber.len(), 1);
     assert_eq!(astas[0]["org_id"], timber[0]["id"]);
@@ -75,11 +80,18 @@ fn stored(simulator: &PipedriveSimulator) {
     let birk = persons.iter().find(|row| row["emails"][0]["value"] == "birk.lind@lumenprint.example").expect("Birk");
     assert_eq!(birk["org_id"], id(organizations, "Lumen Print", "name"));
 
-    let stages: BTreeMap<String, String> = live(simulator, "stages").iter().map(|row| {
-        let pipelines = live(simulator, "pipelines");
-        let pipeline = pipelines.iter().find(|pipeline| pipeline["id"] == row["pipeline_id"]).expect("its pipeline");
-        (row["id"].to_string(), format!("{}/{}", pipeline["name"].as_str().expect("a name"), row["name"].as_str().expect("a name")))
-    }).collect();
+    let stages: BTreeMap<String, String> = live(simulator, "stages")
+        .iter()
+        .map(|row| {
+            let pipelines = live(simulator, "pipelines");
+            let pipeline =
+                pipelines.iter().find(|pipeline| pipeline["id"] == row["pipeline_id"]).expect("its pipeline");
+            (
+                row["id"].to_string(),
+                format!("{}/{}", pipeline["name"].as_str().expect("a name"), row["name"].as_str().expect("a name")),
+            )
+        })
+        .collect();
     let deal = |title: &str| deals.iter().find(|row| row["title"] == title).unwrap_or_else(|| panic!("{title}"));
     // d_01: prospecting, of Fjord Timber and Asta. d_03: a partner's, in a pipeline of their own. d_05: won.
     let first = deal("Fjord Timber timber 2025");
@@ -90,9 +102,15 @@ fn stored(simulator: &PipedriveSimulator) {
     assert_eq!(deal("Pine Logistics timber 2025")["status"], "won");
     assert_eq!(deal("Delta Cycles tools 2024")["status"], "lost");
     // A draft of the assistant says what it was made from.
-    let drafts = notes.iter().filter(|row| row["content"].as_str().is_some_and(|text| text.contains("AI draft, made from: thread")));
+    let drafts = notes
+        .iter()
+        .filter(|row| row["content"].as_str().is_some_and(|text| text.contains("AI draft, made from: thread")));
     assert_eq!(drafts.count(), 2);
-    let members: Vec<_> = live(simulator, "users").into_iter().filter(|row| row["email"].as_str().is_some_and(|email| email.ends_with("@fieldwork.example"))).map(|row| row["id"].clone()).collect();
+    let members: Vec<_> = live(simulator, "users")
+        .into_iter()
+        .filter(|row| row["email"].as_str().is_some_and(|email| email.ends_with("@fieldwork.example")))
+        .map(|row| row["id"].clone())
+        .collect();
     for row in organizations.iter().chain(persons).chain(deals) {
         assert!(members.contains(&row["owner_id"]), "nobody's, or the importing user's: {row}");
     }

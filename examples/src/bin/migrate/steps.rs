@@ -7,7 +7,11 @@ use std::{
     slice,
 };
 
-use crmkit_core::{Approval, Audit, AuditOptions, Error, Migration, Plan, Reconciliation, Review, RunReport, Severity};
+use crmkit_core::{
+    Approval, Audit, AuditOptions, Error, Migration, Plan, Reconciliation, Review, RunReport, Severity,
+    indexmap::IndexMap,
+};
+use crmkit_sources::klipy::Klipy;
 
 use crate::{
     connect::{bundled, connect},
@@ -58,10 +62,11 @@ pub(crate) async fn run(options: &Options) -> Result<Ending, Failure> {
     let documents = Documents::in_folder(&options.reports)?;
     let connected = connect(options).await?;
     let migration = &connected.migration;
-    let steps = Steps { options, documents, migration, given };
+    let klipy = connected.origin.klipy.as_deref();
+    let steps = Steps { options, documents, migration, given, klipy };
     match options.step {
         Step::Audit => steps.audit().await.map(|_| Ending::Clean),
-        Step::Propose => steps.propose(&steps.audit().await?).map(|_| Ending::Clean),
+        Step::Propose => steps.propose(&steps.audit().await?).await.map(|_| Ending::Clean),
         Step::Review => steps.review().await,
         Step::Prepare => steps.prepare().await.map(|_| Ending::Clean),
         Step::Sample => {
@@ -84,6 +89,8 @@ struct Steps<'a> {
     migration: &'a Migration,
     /// The plan named on the command line.
     given: Option<Plan>,
+    /// The source, where it has proposals of its own.
+    klipy: Option<&'a Klipy>,
 }
 
 impl Steps<'_> {
@@ -108,8 +115,11 @@ impl Steps<'_> {
     }
 
     /// Writes the proposal; a plan that somebody may have edited is left alone.
-    fn propose(&self, audit: &Audit) -> Result<Plan, Failure> {
-        let plan = self.migration.propose(audit);
+    async fn propose(&self, audit: &Audit) -> Result<Plan, Failure> {
+        let mut plan = self.migration.propose(audit);
+        if let Some(klipy) = self.klipy {
+            klipy.proposals().await?.put_into(&mut plan, &IndexMap::new());
+        }
         let name = if self.documents.path("plan.toml").exists() { "plan.proposed.toml" } else { "plan.toml" };
         self.documents.text(name, &plan.to_toml())?;
         println!("proposed a plan with {} questions: {}", plan.questions.len(), self.documents.path(name).display());
@@ -127,7 +137,7 @@ impl Steps<'_> {
         } else if self.documents.path("plan.toml").exists() {
             read_plan(&self.documents.path("plan.toml"))?
         } else {
-            self.propose(audit)?
+            self.propose(audit).await?
         };
         if let Some(fallback) = &self.options.fallback_owner {
             let asked = plan.questions.iter().find(|question| question.about == "/owners/fallback");
