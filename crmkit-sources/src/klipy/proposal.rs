@@ -1,8 +1,8 @@
 //! What a person should decide before the run, as data that a plan takes: duplicates, tags, stages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crmkit_core::{Mapping, ObjectName, Plan, Question, RecordId, TransformCall};
+use crmkit_core::{ItemKind, ItemPlan, Mapping, ObjectName, Plan, Question, RecordId, TransformCall};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -24,6 +24,8 @@ pub struct Proposals {
     pub duplicates: IndexMap<ObjectName, Vec<DuplicateGroup>>,
     /// Tags that seem to be the same, by object.
     pub tags: IndexMap<ObjectName, Vec<TagGroup>>,
+    /// The tags that stay, by object: labels that the destination needs.
+    pub labels: IndexMap<ObjectName, Vec<String>>,
     /// Stages by pipeline, as they become without a destination to compare with.
     pub stages: IndexMap<String, Vec<StageDecision>>,
 }
@@ -76,6 +78,13 @@ impl Proposals {
             [("companies", &people.companies.drafts), ("contacts", &people.contacts.drafts), ("deals", &deals.drafts)];
         for (object, drafts) in labelled {
             let tags = tags(drafts);
+            let kept =
+                |tag: &str| tags.iter().find(|group| group.spellings.contains_key(tag)).map(|group| group.keep.clone());
+            let all = drafts.iter().flat_map(|draft| draft.list("labels"));
+            let labels: BTreeSet<String> = all.map(|tag| kept(tag).unwrap_or_else(|| tag.to_owned())).collect();
+            if !labels.is_empty() {
+                proposals.labels.insert(object.into(), labels.into_iter().collect());
+            }
             if !tags.is_empty() {
                 proposals.tags.insert(object.into(), tags);
             }
@@ -121,6 +130,9 @@ impl Proposals {
                 plan.mappings[place].merge.extend(merge);
                 ask(plan, format!("klipy.merge.{object}"), text);
             }
+            if let Some(labels) = self.labels.get(&object) {
+                plan_labels(plan, place, labels);
+            }
             let tags = self.tag_map(object.as_str());
             if !tags.is_empty() && respell(&mut plan.mappings[place], &tags) {
                 let text = format!("Some tags of {object} differ in their spelling only. Merge them as the plan says?");
@@ -159,6 +171,27 @@ fn respell(mapping: &mut Mapping, tags: &serde_json::Map<String, Json>) -> bool 
         line.transforms.insert(0, TransformCall::with("value_map", call));
     }
     true
+}
+
+/// Asks for the labels that a mapping needs, where its destination has labels.
+fn plan_labels(plan: &mut Plan, place: usize, labels: &[String]) {
+    let mapping = &plan.mappings[place];
+    let own = |to: &str| !to.starts_with("custom:");
+    if !mapping.fields.iter().any(|line| own(&line.to) && line.from.iter().any(|from| from == "labels")) {
+        return;
+    }
+    let object = mapping.to.clone();
+    let known = plan.items.iter_mut().find(|items| items.kind == ItemKind::Label && items.object == object);
+    match known {
+        Some(items) => {
+            let new = labels.iter().filter(|label| !items.names.contains(label)).cloned().collect::<Vec<_>>();
+            items.names.extend(new);
+        }
+        None => {
+            let (names, conditions) = (labels.to_vec(), Vec::new());
+            plan.items.push(ItemPlan { kind: ItemKind::Label, object, field: None, names, conditions });
+        }
+    }
 }
 
 /// Points the value map of a pipeline's stages at those that the destination has.

@@ -66,6 +66,7 @@ async fn a_plan_takes_the_proposals_and_asks_for_each() {
     let map = &plan.mappings[1].fields[0].transforms[0].arguments;
     assert_eq!(map["Sales/Prospecting"], "Sales/Qualified");
     assert_eq!(map["Sales/Closed Won"], "Sales/Qualified");
+    assert_eq!(plan.items[0].names, ["VIP", "hot-lead"]);
     let once = plan.clone();
     proposals.put_into(&mut plan, &existing);
     assert_eq!(plan, once, "a second time changes nothing");

@@ -29,7 +29,7 @@ pub(crate) fn data() -> PathBuf {
 }
 
 /// The bundled workspace as a source, and the simulator where one answers for it.
-pub(crate) async fn source(way: Way, clock: &JumpingClock) -> (Arc<Klipy>, Option<KlipySimulator>) {
+pub(crate) async fn source(way: Way, clock: &JumpingClock, folder: &Path) -> (Arc<Klipy>, Option<KlipySimulator>) {
     let (mut config, simulator) = match way {
         Way::Files => (KlipyConfig::harvested(data().join("harvest")), None),
         Way::ApiAndFiles => {
@@ -39,6 +39,7 @@ pub(crate) async fn source(way: Way, clock: &JumpingClock) -> (Arc<Klipy>, Optio
             let simulator = simulator.expect("the simulator starts");
             let mut config = KlipyConfig::at(simulator.url(), simulator.key());
             config.harvest = Some(data().join("harvest"));
+            config.snapshot = Some(folder.join("snapshot"));
             (config, Some(simulator))
         }
     };
@@ -88,8 +89,9 @@ pub(crate) async fn migrate(migration: &Migration, plan: &Plan) -> RunReport {
 #[tokio::test]
 async fn the_interface_and_the_files_give_the_same_people_as_the_files_alone() {
     let clock = JumpingClock::new();
-    let (both, _simulator) = source(Way::ApiAndFiles, &clock).await;
-    let (files, _) = source(Way::Files, &clock).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (both, _simulator) = source(Way::ApiAndFiles, &clock, folder.path()).await;
+    let (files, _) = source(Way::Files, &clock, folder.path()).await;
     let (both, files) = (both.describe().await.expect("both"), files.describe().await.expect("files"));
     assert_eq!(both.counts, files.counts);
     assert!(

@@ -20,7 +20,8 @@ async fn files_alone_arrive_as_the_table_says() {
 
 async fn arrives(way: Way) {
     let clock = JumpingClock::new();
-    let (klipy, _klipy_simulator) = source(way, &clock).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (klipy, _klipy_simulator) = source(way, &clock, folder.path()).await;
     let simulator = PipedriveSimulator::builder().jumping_clock(&clock).limits(false).drop_every(11).start().await;
     let simulator = simulator.expect("the simulator starts");
     for (place, email) in ["ada@fieldwork.example", "bo@fieldwork.example"].into_iter().enumerate() {

@@ -11,7 +11,8 @@ use super::{Way, expected, migrate, plan, source};
 #[tokio::test]
 async fn the_interface_and_the_harvest_arrive_as_the_table_says() {
     let clock = JumpingClock::new();
-    let (klipy, _klipy_simulator) = source(Way::ApiAndFiles, &clock).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (klipy, _klipy_simulator) = source(Way::ApiAndFiles, &clock, folder.path()).await;
     let simulator = TwentySimulator::builder().jumping_clock(&clock).limits(true).drop_every(9).start().await;
     let simulator = simulator.expect("the simulator starts");
     let shape = simulator.rows("workspaceMembers").pop().expect("a fresh workspace has members");

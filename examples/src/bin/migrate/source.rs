@@ -46,7 +46,6 @@ async fn klipy(options: &Options, clock: &Arc<dyn Clock>) -> Result<Origin, Fail
                 config.base_url.clone_from(url);
             }
             config.harvest.clone_from(&options.export);
-            config.snapshot = Some(beside(&options.ledger, "klipy"));
             config
         }
         None if options.export.is_some() => KlipyConfig::harvested(options.export.clone().unwrap_or_default()),
@@ -63,6 +62,8 @@ async fn klipy(options: &Options, clock: &Arc<dyn Clock>) -> Result<Origin, Fail
             config
         }
     };
+    // Files alone need no snapshot: nothing is drawn into it.
+    config.snapshot = Some(beside(&options.ledger, "klipy"));
     config.currency.clone_from(&options.currency);
     let klipy = Arc::new(Klipy::builder(config, clock.clone()).build()?);
     Ok(Origin { source: klipy.clone(), klipy: Some(klipy), _simulator: simulator })

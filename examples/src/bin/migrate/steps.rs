@@ -262,6 +262,10 @@ impl Steps<'_> {
         let approval = self.migration.approval("sample").await?.ok_or_else(|| {
             Failure("nothing was run yet; a delta follows a run: call with `--step all` first".to_owned())
         })?;
+        if let Some(klipy) = self.klipy {
+            // A delta compares with the workspace as it is now, not with what was drawn for the run.
+            klipy.refresh().await?;
+        }
         let report = shown(self.migration, "delta", self.migration.delta(&approval)).await?;
         self.documents.json("delta", &report)?;
         for object in &report.objects {
