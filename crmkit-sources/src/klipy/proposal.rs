@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crmkit_core::{ItemKind, ItemPlan, Mapping, ObjectName, Plan, Question, RecordId, TransformCall};
+use crmkit_core::{FieldName, ItemKind, ItemPlan, Mapping, ObjectName, Plan, Question, RecordId, TransformCall};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -177,9 +177,8 @@ fn respell(mapping: &mut Mapping, tags: &serde_json::Map<String, Json>) -> bool 
 fn plan_labels(plan: &mut Plan, place: usize, labels: &[String]) {
     let mapping = &plan.mappings[place];
     let own = |to: &str| !to.starts_with("custom:");
-    if !mapping.fields.iter().any(|line| own(&line.to) && line.from.iter().any(|from| from == "labels")) {
-        return;
-    }
+    let line = mapping.fields.iter().find(|line| own(&line.to) && line.from.iter().any(|from| from == "labels"));
+    let Some(field) = line.map(|line| FieldName::from(line.to.as_str())) else { return };
     let object = mapping.to.clone();
     let known = plan.items.iter_mut().find(|items| items.kind == ItemKind::Label && items.object == object);
     match known {
@@ -188,8 +187,8 @@ fn plan_labels(plan: &mut Plan, place: usize, labels: &[String]) {
             items.names.extend(new);
         }
         None => {
-            let (names, conditions) = (labels.to_vec(), Vec::new());
-            plan.items.push(ItemPlan { kind: ItemKind::Label, object, field: None, names, conditions });
+            let (names, field, conditions) = (labels.to_vec(), Some(field), Vec::new());
+            plan.items.push(ItemPlan { kind: ItemKind::Label, object, field, names, conditions });
         }
     }
 }
