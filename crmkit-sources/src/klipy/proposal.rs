@@ -161,16 +161,27 @@ fn ask(plan: &mut Plan, id: String, text: String) {
     }
 }
 
-/// Puts a value map before whatever a mapping does with its tags.
+/// Puts our spellings before whatever a mapping does with its tags, or into the value map that it begins with. Says whether that
+/// map did not have some of them.
 fn respell(mapping: &mut Mapping, tags: &serde_json::Map<String, Json>) -> bool {
     let Some(line) = mapping.fields.iter_mut().find(|line| line.from.iter().any(|from| from == "labels")) else {
         return false;
     };
-    if line.transforms.first().is_none_or(|call| call.name != "value_map") {
-        let call = serde_json::json!({ "map": tags, "otherwise": "keep" });
-        line.transforms.insert(0, TransformCall::with("value_map", call));
+    match line.transforms.first_mut().filter(|call| call.name == "value_map") {
+        Some(call) => {
+            let wrapped = call.arguments["map"].is_object();
+            let table = if wrapped { &mut call.arguments["map"] } else { &mut call.arguments };
+            let Json::Object(table) = table else { return false };
+            let new = tags.keys().any(|spelling| !table.contains_key(spelling));
+            table.extend(tags.clone());
+            new
+        }
+        None => {
+            let call = serde_json::json!({ "map": tags, "otherwise": "keep" });
+            line.transforms.insert(0, TransformCall::with("value_map", call));
+            true
+        }
     }
-    true
 }
 
 /// Asks for the labels that a mapping needs, where its destination has labels.
