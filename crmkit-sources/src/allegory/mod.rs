@@ -6,7 +6,7 @@
 //! any CRM is read as it is.
 
 mod attachments;
-mod blocking;
+pub(crate) mod blocking;
 mod compile;
 mod connector;
 mod container;
@@ -28,14 +28,18 @@ mod manifest;
 mod profile;
 mod quarantine;
 mod rows;
+mod shapes;
 #[cfg(feature = "klipy")]
 mod sheet;
 mod stages;
 mod stored;
 mod table;
 mod values;
+mod walk;
 
 pub use connector::ExportFolder;
+#[cfg(feature = "allegory-api")]
+pub(crate) use encoding::hexadecimal;
 #[cfg(feature = "klipy")]
 pub(crate) use {
     blocking::run as off_executor,
