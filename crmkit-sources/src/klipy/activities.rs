@@ -75,8 +75,8 @@ pub(super) fn channel_name(ty: &str, channel: &str) -> Option<String> {
 pub(super) struct Activities {
     pub(super) drafts: HashMap<&'static str, Vec<Draft>>,
     pub(super) rejects: HashMap<&'static str, Vec<Reject>>,
-    /// Which object each is of.
-    objects: HashMap<String, &'static str>,
+    /// Which object each is of, and at which place.
+    by_id: HashMap<String, (&'static str, usize)>,
     /// By kind, minute and contact: to know a row of the file again in what the interface gave.
     by_moment: HashMap<(Kind, i64, String), (&'static str, usize)>,
 }
@@ -89,7 +89,7 @@ impl std::hash::Hash for Kind {
 
 impl Activities {
     pub(super) fn object(&self, id: &str) -> Option<&'static str> {
-        self.objects.get(id).copied()
+        self.by_id.get(id).map(|(object, _)| *object)
     }
 
     pub(super) fn of(
@@ -109,8 +109,8 @@ impl Activities {
     }
 
     fn add(&mut self, object: &'static str, kind: Kind, draft: Draft) {
-        self.objects.insert(draft.id.clone(), object);
         let drafts = self.drafts.entry(object).or_default();
+        self.by_id.insert(draft.id.clone(), (object, drafts.len()));
         if let (Some(minute), Some(contact)) = (minute(&draft), contact(&draft)) {
             self.by_moment.entry((kind, minute, contact)).or_insert((object, drafts.len()));
         }
@@ -204,7 +204,7 @@ impl Activities {
             }
             draft.offer("done", Value::Bool(true));
             // The same thing may have come over the interface, under its id or without.
-            let known = own.and_then(|own| self.find(own)).or_else(|| {
+            let known = own.and_then(|own| self.by_id.get(own).copied()).or_else(|| {
                 let key = (kind, minute(&draft)?, contact(&draft)?);
                 self.by_moment.get(&key).copied().filter(|_| own.is_none())
             });
@@ -217,16 +217,13 @@ impl Activities {
                 }
                 continue;
             }
+            if own.is_some_and(|own| notes.fill(own, &mut draft)) {
+                continue;
+            }
             let parts = [Some(ty), table.get(row, "Occurred At"), emails.first().map(String::as_str), subject, body];
             draft.id = own.map_or_else(|| ids.free(row_id(&parts)), str::to_owned);
             self.place(draft, kind, (ty, channel), (subject, body), notes, loose);
         }
-    }
-
-    fn find(&self, id: &str) -> Option<(&'static str, usize)> {
-        let object = self.object(id)?;
-        let place = self.drafts.get(object)?.iter().position(|draft| draft.id == id)?;
-        Some((object, place))
     }
 
     /// Puts what an interaction says where its kind belongs.

@@ -69,7 +69,7 @@ impl Attachments {
         for row in &table.rows {
             let (name, place) = (table.get(row, "File Name"), table.get(row, "URL or Path"));
             let id = match table.get(row, "Attachment ID") {
-                Some(own) if found.drafts.iter().any(|draft| draft.id == own) => {
+                Some(own) if found.files.contains_key(own) => {
                     found.rejects.push(reject(&table.file, row.line, "duplicate_id", "an earlier row has the same id"));
                     continue;
                 }
@@ -159,7 +159,7 @@ impl FileSource for Files {
         if stored.place.contains("://") {
             let hosts = &self.0.config.attachment_hosts;
             let url = allowed(&stored.place, hosts).map_err(|message| missing(message, id))?;
-            return Ok(fetch(&self.0.download, url, check).await?);
+            return fetch(&self.0.download, url, check).await;
         }
         let sheets = workspace.sheets.clone();
         let opened = id.clone();

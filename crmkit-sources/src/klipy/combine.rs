@@ -92,7 +92,7 @@ pub(super) type Conflicts = IndexMap<(&'static str, String), u64>;
 pub(super) struct Columns<'a> {
     object: &'static str,
     table: &'a Table,
-    read: Vec<(&'static str, usize, Column)>,
+    read: Vec<(&'static str, usize, Kind, Column)>,
     custom: Vec<&'a CustomField>,
 }
 
@@ -107,7 +107,7 @@ impl<'a> Columns<'a> {
         let column = |(column, field, kind): &(&str, &'static str, Kind)| {
             let place = table.place(column)?;
             let cells = table.rows.iter().filter_map(|row| row.at(place)).map(Cow::Borrowed);
-            Some((*field, place, Column::of(*kind, zone, cells)))
+            Some((*field, place, *kind, Column::of(*kind, zone, cells)))
         };
         let read = wanted.iter().filter_map(column).collect();
         let custom = custom.iter().filter(|field| field.object == object).collect();
@@ -124,9 +124,9 @@ impl<'a> Columns<'a> {
             }
             Err(message) => draft.doubt_at(field, message, Vec::new(), self.table.file.clone(), Some(row.line)),
         };
-        for (field, place, column) in &self.read {
+        for (field, place, kind, column) in &self.read {
             if let Some(cell) = row.at(*place) {
-                take(field, column.value(cell));
+                take(field, column.value(cell).and_then(|value| timed(*kind, value)));
             }
         }
         for field in &self.custom {
@@ -134,6 +134,16 @@ impl<'a> Columns<'a> {
                 take(field.name.as_str(), value);
             }
         }
+    }
+}
+
+/// A day where days are wanted, a moment where moments are. One without a zone is nobody's to guess.
+fn timed(kind: Kind, value: Value) -> Result<Value, &'static str> {
+    match (kind, value) {
+        (Kind::Date, Value::Timestamp(time)) => Ok(Value::Date(time.date_naive())),
+        (Kind::Date, Value::Local(time)) => Ok(Value::Date(time.date())),
+        (Kind::Moment, Value::Local(_)) => Err("a time without a zone; give the configuration a time_zone"),
+        (_, value) => Ok(value),
     }
 }
 

@@ -1,7 +1,10 @@
 //! Notes, what an assistant drafted among them: the text says so.
 
+use std::collections::HashMap;
+
 use chrono_tz::Tz;
-use crmkit_core::{Reject, Value};
+use crmkit_core::{FieldName, Reject, Value};
+use indexmap::IndexMap;
 
 use super::{
     activities::escaped,
@@ -17,9 +20,24 @@ use crate::allegory::{Kind, folded};
 pub(super) struct Notes {
     pub(super) drafts: Vec<Draft>,
     pub(super) rejects: Vec<Reject>,
+    by_id: HashMap<String, usize>,
 }
 
 impl Notes {
+    fn add(&mut self, draft: Draft) {
+        self.by_id.insert(draft.id.clone(), self.drafts.len());
+        self.drafts.push(draft);
+    }
+
+    /// Fills the note that has the id already, if one has.
+    pub(super) fn fill(&mut self, id: &str, draft: &mut Draft) -> bool {
+        let Some(place) = self.by_id.get(id) else { return false };
+        for (field, value) in as_note(std::mem::take(&mut draft.fields)) {
+            self.drafts[*place].offer(field.as_str(), value);
+        }
+        true
+    }
+
     /// An interaction that is a note: its title stands before its text.
     pub(super) fn of_interaction(&mut self, mut draft: Draft, subject: Option<&str>, body: Option<&str>) {
         let text = match (subject, body) {
@@ -27,20 +45,14 @@ impl Notes {
             (Some(subject), Some(body)) => format!("{subject}\n\n{body}"),
             (subject, body) => subject.or(body).unwrap_or_default().to_owned(),
         };
-        let moved = [("start", "created_at"), ("owner", "author")];
-        for (from, to) in moved {
-            if let Some(value) = draft.fields.shift_remove(from) {
-                draft.offer(to, value);
+        draft.fields = as_note(draft.fields);
+        for doubt in &mut draft.doubts {
+            if let Some((_, to)) = MOVED.iter().find(|(from, _)| doubt.field == *from) {
+                doubt.field = (*to).into();
             }
-            for doubt in draft.doubts.iter_mut().filter(|doubt| doubt.field == from) {
-                doubt.field = to.into();
-            }
-        }
-        for field in ["direction", "sentiment", "attendees", "done", "duration"] {
-            draft.fields.shift_remove(field);
         }
         draft.offer("body", rich(&text));
-        self.drafts.push(draft);
+        self.add(draft);
     }
 
     pub(super) fn read(&mut self, harvest: &Harvest, people: &mut People, zone: Option<Tz>) {
@@ -49,7 +61,7 @@ impl Notes {
         let mut ids = Ids::default();
         for row in &table.rows {
             let own = table.get(row, "Note ID");
-            if own.is_some_and(|own| self.drafts.iter().any(|draft| draft.id == own)) {
+            if own.is_some_and(|own| self.by_id.contains_key(own)) {
                 self.rejects.push(reject(&table.file, row.line, "duplicate_id", "an earlier row has the same id"));
                 continue;
             }
@@ -77,9 +89,22 @@ impl Notes {
                 let author: Value = people.owner(author);
                 draft.offer("author", author);
             }
-            self.drafts.push(draft);
+            self.add(draft);
         }
     }
+}
+
+/// What an interaction's fields are called on a note.
+const MOVED: [(&str, &str); 2] = [("start", "created_at"), ("owner", "author")];
+
+/// The fields of an interaction that a note has, under its names.
+fn as_note(fields: IndexMap<FieldName, Value>) -> IndexMap<FieldName, Value> {
+    const NONE: [&str; 5] = ["direction", "sentiment", "attendees", "done", "duration"];
+    let named = |(field, value): (FieldName, Value)| {
+        let moved = MOVED.iter().find(|(from, _)| field == *from).map(|(_, to)| FieldName::from(*to));
+        (moved.unwrap_or(field), value)
+    };
+    fields.into_iter().filter(|(field, _)| !NONE.contains(&field.as_str())).map(named).collect()
 }
 
 /// A note's text; that an assistant drafted it, and from what, is said at its end.

@@ -198,3 +198,27 @@ async fn rows_that_cannot_be_read_are_rejects_and_loose_interactions_go_where_to
     assert!(all(&source, "notes").await.items.is_empty());
     assert!(source.describe().await.unwrap().problems.iter().any(|problem| problem.code == "undeclared_file"));
 }
+
+#[tokio::test]
+async fn times_without_a_zone_are_not_guessed_and_a_memo_of_both_is_one_note() {
+    let (simulator, clock) = simulator(KlipySimulator::builder()).await;
+    let activities = "Activity ID,Type,Body,Occurred At,Contact Emails,Owner Email\n\
+        int_7,Memo,Other words,,,eve@us.example\nx1,Call,,2025-07-01 10:00,farid@cirrus.example,\n";
+    let deals = "Deal ID,Deal Name,Expected Close Date\nd1,One,2025-07-01T10:00:00Z\n";
+    let files = approved(&[("activities.csv", activities), ("deals.csv", deals)]);
+    let mut config = config(&simulator);
+    config.harvest = Some(files.path().to_owned());
+    let source = klipy(config.clone(), &clock);
+    let notes = all(&source, "notes").await;
+    assert_eq!(ids(&notes), ["int_7"]);
+    assert_eq!(
+        (text(&notes.items[0], "body"), text(&notes.items[0], "author")),
+        ("Prefers e-mail.".into(), "owners/u_1".into())
+    );
+    let call = one(&source, "calls", "x1").await;
+    assert_eq!(call.doubts.iter().map(|doubt| doubt.field.as_str()).collect::<Vec<_>>(), ["start"]);
+    assert_eq!(text(&one(&source, "deals", "d1").await, "expected_close_date"), "2025-07-01");
+    config.time_zone = Some("Europe/Stockholm".to_owned());
+    let source = klipy(config, &clock);
+    assert_eq!(text(&one(&source, "calls", "x1").await, "start"), "2025-07-01T08:00:00Z");
+}

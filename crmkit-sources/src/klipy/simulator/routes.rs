@@ -134,7 +134,7 @@ fn query(table: &str, body: &Map<String, Value>, asked: &Asked<'_>, tables: &Tab
     let shorter = asked.switches.short_pages && limit > 1 && after % 3 == 1;
     let take = if shorter { limit - 1 } else { limit };
     let items = found.iter().take(take).map(|(_, row)| seen(row, table, asked.switches)).collect();
-    let last = found.iter().take(take).last().map(|(number, _)| format!("cur_{number}"));
+    let last = found[..take.min(found.len())].last().map(|(number, _)| format!("cur_{number}"));
     let next = last.clone().filter(|_| found.len() > take);
     let cursor = body.get("cursor").and_then(Value::as_str).map(str::to_owned);
     let name = if table == "people" { "people" } else { "interactions" };
