@@ -1,7 +1,8 @@
-//! The bundled Klipy workspace goes into Pipedrive and into Twenty: over the interface with its harvest, and from files alone. What
+//! The bundled Klipy workspace goes into Pipedrive, Nutshell and Twenty: over the interface with its harvest, and from files alone. What
 //! arrives is compared with the table beside the data, which was written from the fixture's own description.
 
 mod expected;
+mod nutshell;
 mod pipedrive;
 mod twenty;
 
@@ -51,11 +52,13 @@ pub(crate) async fn source(way: Way, clock: &JumpingClock, folder: &Path) -> (Ar
 }
 
 /// The proposal with what the source proposes, and a careful person's answers.
-pub(crate) async fn plan(migration: &Migration, klipy: &Klipy) -> Plan {
+/// What the destination cannot take back is accepted by its code.
+pub(crate) async fn plan(migration: &Migration, klipy: &Klipy, accepted: &[&str]) -> Plan {
     let audit = migration.audit(&AuditOptions::default()).await.expect("audited");
     let mut plan = migration.propose(&audit);
     klipy.proposals().await.expect("proposals").put_into(&mut plan, &IndexMap::new());
     plan.stop_when = 1.0;
+    plan.accept = accepted.iter().map(|code| (*code).to_owned()).collect();
     for question in plan.questions.clone() {
         let answer = match question.id.as_str() {
             "owners.fallback" => "hold",

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crmkit_core::{MemoryLedger, Migration, simulator::JumpingClock};
+use crmkit_core::{
+    AuditOptions, MemoryLedger, Migration, Retry,
+    simulator::{Effect, Fault, JumpingClock},
+};
 use crmkit_pipedrive::{Pipedrive, PipedriveConfig, simulator::PipedriveSimulator};
 use serde_json::{Value, json};
 
@@ -10,18 +13,25 @@ use super::{Way, expected, migrate, plan, source};
 
 #[tokio::test]
 async fn the_interface_and_the_harvest_arrive_as_the_table_says() {
-    arrives(Way::ApiAndFiles).await;
+    arrives(Way::ApiAndFiles, None).await;
 }
 
 #[tokio::test]
 async fn files_alone_arrive_as_the_table_says() {
-    arrives(Way::Files).await;
+    arrives(Way::Files, None).await;
 }
 
-async fn arrives(way: Way) {
+#[tokio::test]
+async fn an_interrupted_extraction_arrives_as_the_table_says_too() {
+    // Longer than the source is patient: the audit fails, and the next one goes on.
+    let storm = Fault::on("GET", "/api/v1/companies/{id}", Effect::TruncateBody).nth(4).times(20);
+    arrives(Way::ApiAndFiles, Some(storm)).await;
+}
+
+async fn arrives(way: Way, storm: Option<Fault>) {
     let clock = JumpingClock::new();
     let folder = tempfile::tempdir().expect("a folder");
-    let (klipy, _klipy_simulator) = source(way, &clock, folder.path()).await;
+    let (klipy, klipy_simulator) = source(way, &clock, folder.path()).await;
     let simulator = PipedriveSimulator::builder().jumping_clock(&clock).limits(false).drop_every(11).start().await;
     let simulator = simulator.expect("the simulator starts");
     for (place, email) in ["ada@fieldwork.example", "bo@fieldwork.example"].into_iter().enumerate() {
@@ -39,7 +49,17 @@ async fn arrives(way: Way) {
         .clock(clock)
         .build()
         .expect("complete");
-    let plan = plan(&migration, &klipy).await;
+    if let (Some(storm), Some(klipy_simulator)) = (storm, &klipy_simulator) {
+        klipy_simulator.fault(storm);
+        let mut failed = 0;
+        while let Err(error) = migration.audit(&AuditOptions::default()).await {
+            assert!(matches!(error.retry(), Retry::After(_)), "{error}");
+            failed += 1;
+            assert!(failed < 10, "{error}");
+        }
+        assert!(failed > 0 && klipy_simulator.verify().is_empty(), "{:?}", klipy_simulator.verify());
+    }
+    let plan = plan(&migration, &klipy, &[]).await;
     let report = migrate(&migration, &plan).await;
     expected::hold_to("pipedrive", &plan, &report);
     stored(&simulator);

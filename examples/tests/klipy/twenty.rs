@@ -33,7 +33,7 @@ async fn the_interface_and_the_harvest_arrive_as_the_table_says() {
         .clock(clock)
         .build()
         .expect("complete");
-    let plan = plan(&migration, &klipy).await;
+    let plan = plan(&migration, &klipy, &[]).await;
     let report = migrate(&migration, &plan).await;
     expected::hold_to("twenty", &plan, &report);
 
