@@ -1,0 +1,1 @@
+//! Extractions that are interrupted.
