@@ -169,7 +169,7 @@ impl Account {
                 .with(FieldSchema::new("name", "Name", FieldType::text()).means(F::Name))
                 .with(FieldSchema::new("description", "Description", FieldType::LongText))
                 .with(FieldSchema::new("members", "Members", FieldType::Int))
-                .with(FieldSchema::new("definition", "Definition", FieldType::LongText).means(F::Body))
+                .with(FieldSchema::new("definition", "Definition", FieldType::LongText).means(F::Definition))
         };
         objects.push(defined(SEGMENTS, "Segments", ObjectConcept::Segment));
         objects.push(defined(SECTIONS, "Sections", ObjectConcept::Segment));
@@ -229,7 +229,7 @@ fn with_columns(object: ObjectSchema, columns: &Columns) -> ObjectSchema {
 }
 
 /// `https://www.Acme.example/about` and `acme.example` are one.
-fn bare_domain(text: &str) -> String {
+pub(super) fn bare_domain(text: &str) -> String {
     let text = text.trim().to_lowercase();
     let text = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
     let text = text.split(['/', '?', '#', ':']).next().unwrap_or_default();

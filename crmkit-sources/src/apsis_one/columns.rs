@@ -350,14 +350,16 @@ impl Column {
         if found.is_empty() {
             return (None, None);
         }
+        // A value stands beside its doubt, so that the field is one that has values: it gets a place, and the record waits for it.
         if let Some(conflict) = &self.conflict {
-            return (None, Some(self.doubt(format!("sections disagree about its type: {conflict}"))));
+            let message = format!("sections disagree about its type: {conflict}");
+            return (found.into_iter().next(), Some(self.doubt(message)));
         }
         match self.shape {
             // Several addresses are several addresses.
             Shape::Emails | Shape::Phones => (Some(Value::List(found.into())), None),
             _ if found.len() > 1 && !config.first_section_wins => {
-                (None, Some(self.doubt("sections hold different values".to_owned())))
+                (found.into_iter().next(), Some(self.doubt("sections hold different values".to_owned())))
             }
             _ => (found.into_iter().next(), None),
         }

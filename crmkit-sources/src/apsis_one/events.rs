@@ -164,7 +164,7 @@ fn profile() -> FieldSchema {
 }
 
 fn activity(object: ObjectSchema) -> ObjectSchema {
-    let mut kind = FieldSchema::new("type", "Type", FieldType::Option);
+    let mut kind = FieldSchema::new("type", "Type", FieldType::Option).means(F::Kind);
     kind.options = [("task", "Task"), ("call", "Call")]
         .map(|(id, label)| OptionSchema { id: id.to_owned(), label: label.to_owned() })
         .to_vec();

@@ -3,7 +3,7 @@
 use crmkit_core::{Record, RecordRef, Reject, Value};
 
 use super::{
-    account::{Account, DEALS, ORGANIZATIONS, PROFILES},
+    account::{Account, DEALS, ORGANIZATIONS, PROFILES, bare_domain},
     columns::{Columns, ORIGIN, Values, doubt, values},
     config::ApsisOneConfig,
     consents,
@@ -48,10 +48,7 @@ pub(super) fn person(
     let values = values(catalog, profile);
     let mut record = Record::new(RecordRef::new(PROFILES, key)).with("export_key", Value::text(key));
     fill(&mut record, &account.columns.person, config, &values);
-    let email = "email".into();
-    if !record.fields.contains_key("email") && record.doubts.iter().all(|doubt| doubt.field != email) {
-        record.doubts.push(doubt(&email, "the profile has no e-mail address".to_owned()));
-    }
+    name_or_address(&mut record);
     if let Some(id) = account.organization_id(config, &values) {
         record = record.with("organization", Value::link(RecordRef::new(ORGANIZATIONS, id)));
     }
@@ -77,6 +74,27 @@ pub(super) fn person(
     record
 }
 
+/// Who has no name goes by the e-mail address (R309); who has no address waits (R308).
+fn name_or_address(record: &mut Record) {
+    let silent = |record: &Record, field: &str| {
+        !record.fields.contains_key(field) && record.doubts.iter().all(|doubt| doubt.field != *field)
+    };
+    let nameless = silent(record, "first_name") && silent(record, "last_name");
+    if silent(record, "email") {
+        if nameless {
+            let message = "the profile has neither a name nor an e-mail address";
+            record.doubts.push(doubt(&"first_name".into(), message.to_owned()));
+        }
+        record.doubts.push(doubt(&"email".into(), "the profile has no e-mail address".to_owned()));
+    } else if nameless
+        && let Some(Value::List(addresses)) = record.fields.get("email")
+        && let Some(address) = addresses.first()
+    {
+        let address = Value::text(address.to_string());
+        record.fields.insert("first_name".into(), address);
+    }
+}
+
 /// What several profiles say about one company: a contradiction is a doubt.
 pub(super) fn organization(
     account: &Account,
@@ -86,7 +104,11 @@ pub(super) fn organization(
     keys: &[String],
 ) -> Record {
     let record = Record::new(RecordRef::new(ORGANIZATIONS, id)).with("id", Value::text(id));
-    together(record, &account.columns.organization, account, config, extract, keys)
+    let mut record = together(record, &account.columns.organization, account, config, extract, keys);
+    if let Some(domain) = record.fields.get_mut("domain") {
+        *domain = Value::text(bare_domain(&domain.to_string()));
+    }
+    record
 }
 
 /// What profiles say about one deal.
@@ -120,7 +142,7 @@ fn together(
         fill(&mut one, columns, config, &values(&account.catalog, &profile));
         for (field, value) in one.fields {
             match record.fields.get(&field) {
-                Some(known) if *known != value && !same_text(known, &value) => {
+                Some(known) if !same(field.as_str(), known, &value) => {
                     if record.doubts.iter().all(|doubt| doubt.field != field) {
                         record.doubts.push(doubt(&field, "profiles hold different values".to_owned()));
                     }
@@ -138,10 +160,11 @@ fn together(
     record
 }
 
-/// Spellings of a name that differ in case and spaces alone: the first one stays.
-fn same_text(a: &Value, b: &Value) -> bool {
+/// Spellings that differ in case and spaces alone, or of one domain: the first one stays.
+fn same(field: &str, a: &Value, b: &Value) -> bool {
     let bare = |value: &Value| value.to_string().split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    bare(a) == bare(b)
+    let domain = |value: &Value| bare_domain(&value.to_string());
+    a == b || bare(a) == bare(b) || matches!(field, "domain" | "website") && domain(a) == domain(b)
 }
 
 fn fill(record: &mut Record, columns: &Columns, config: &ApsisOneConfig, values: &Values<'_>) {
