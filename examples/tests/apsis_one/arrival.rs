@@ -92,6 +92,8 @@ fn persons(world: &World, _plan: &Plan, account: &Value) -> BTreeMap<String, Val
         "CRM ID",
     ]
     .map(|name| (name, field(world, "personFields", name)));
+    let mut labels = world.live("personFields");
+    labels.retain(|row| row["field_code"] == "label_ids");
     for (key, row) in &rows {
         let profile = &account["profiles"][key];
         let section = SECTIONS.into_iter().find(|section| profile["sections"][section].is_object()).unwrap();
@@ -105,6 +107,23 @@ fn persons(world: &World, _plan: &Plan, account: &Value) -> BTreeMap<String, Val
         };
         assert_eq!(row["name"], name, "{key}");
         assert_eq!(row["emails"][0]["value"], address, "{key}");
+        let mut tags: Vec<&str> = row["label_ids"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|id| {
+                let options = labels[0]["options"].as_array().unwrap();
+                options.iter().find(|option| option["id"] == *id).unwrap()["label"].as_str().unwrap()
+            })
+            .collect();
+        tags.sort_unstable();
+        let wanted: &[&str] = match number {
+            1..=4 => &["loyal_customer", "summer_sale"],
+            5..=12 => &["loyal_customer"],
+            40 => &["summer_sale"],
+            _ => &[],
+        };
+        assert_eq!(tags, wanted, "labels of {key}");
         if number == 5 {
             assert_eq!(row["phones"][0]["value"], "+4790000005");
         }

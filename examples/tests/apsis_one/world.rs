@@ -92,9 +92,4 @@ impl World {
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, usize> {
         ["organizations", "persons", "deals", "notes"].map(|table| (table, self.live(table).len())).into()
     }
-
-    /// Whether the destination can make labels for persons.
-    pub(crate) fn makes_labels(&self) -> bool {
-        false
-    }
 }

@@ -6,17 +6,20 @@ use std::{
     sync::Arc,
 };
 
-use crmkit_core::{Clock, Migration, SharedDestination, SqliteLedger, SystemClock, simulator::JumpingClock};
+use crmkit_core::{
+    Clock, Migration, SharedDestination, SourceConnector, SqliteLedger, SystemClock, simulator::JumpingClock,
+};
 use crmkit_nutshell::{Nutshell, NutshellConfig, simulator::NutshellSimulator};
 use crmkit_pipedrive::{
     Pipedrive, PipedriveConfig, Tier,
     simulator::{self, PipedriveSimulator},
 };
-use crmkit_sources::allegory::ExportFolder;
+use crmkit_sources::{allegory::ExportFolder, apsis_one::simulator::ApsisOneSimulator};
 use crmkit_twenty::{Twenty, TwentyConfig, simulator::TwentySimulator};
 
 use crate::{
-    options::{Limits, Options, To},
+    apsis,
+    options::{From, Limits, Options, To},
     steps::Failure,
 };
 
@@ -26,6 +29,8 @@ pub(crate) struct Connected {
     pub(crate) migration: Migration,
     /// The destination, where it lives in this process.
     _simulator: Option<Simulator>,
+    /// The source, where it lives in this process.
+    _source: Option<ApsisOneSimulator>,
 }
 
 /// A destination in this process.
@@ -55,20 +60,27 @@ pub(crate) fn bundled() -> PathBuf {
 const LOOPBACK_TIMEOUT: u64 = 2;
 
 pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
-    let source = ExportFolder::open(options.export.clone().unwrap_or_else(bundled))?;
     let place = match options.to {
         To::Pipedrive => pipedrive(options).await?,
         To::Nutshell => nutshell(options).await?,
         To::Twenty => twenty(options).await?,
     };
     let Place { clock, destination, near, simulator } = place;
+    let (source, origin): (Arc<dyn SourceConnector>, _) = match options.from {
+        From::Allegory => (Arc::new(ExportFolder::open(options.export.clone().unwrap_or_else(bundled))?), None),
+        From::ApsisOne => {
+            let (source, simulator) = apsis::open(options, &clock).await?;
+            (source, simulator)
+        }
+    };
     let ledger = SqliteLedger::open_file(&options.ledger, clock.clone())?;
     let migration = Migration::builder("migrate")
         .actor(std::env::var("USER").unwrap_or_else(|_| "migrate".to_owned()))
-        .source(Arc::new(source))
+        .source(source)
         .destination(destination)
         .ledger(Arc::new(ledger))
         .clock(clock)
+        .spool(beside(&options.ledger, "spool"))
         .settings(|settings| {
             if near {
                 settings.send_window = std::time::Duration::from_secs(5);
@@ -76,7 +88,7 @@ pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
             }
         })
         .build()?;
-    Ok(Connected { migration, _simulator: simulator })
+    Ok(Connected { migration, _simulator: simulator, _source: origin })
 }
 
 async fn pipedrive(options: &Options) -> Result<Place, Failure> {

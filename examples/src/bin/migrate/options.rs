@@ -14,6 +14,12 @@ pub(crate) struct Options {
     /// The export folder; the bundled one where absent.
     #[arg(long)]
     pub(crate) export: Option<PathBuf>,
+    /// The source's settings as JSON (APSIS One); the bundled account where absent.
+    #[arg(long)]
+    pub(crate) source_settings: Option<PathBuf>,
+    /// The secret of the source's API key (APSIS One), where it is not in the settings.
+    #[arg(long, env = "CRMKIT_SOURCE_SECRET", hide_env_values = true)]
+    pub(crate) source_secret: Option<String>,
     /// Where records go.
     #[arg(long, value_enum, default_value_t = To::Pipedrive)]
     pub(crate) to: To,
@@ -58,7 +64,7 @@ pub(crate) struct Options {
 impl Options {
     /// The plan that comes with the bundled export is one for Pipedrive.
     pub(crate) fn has_bundled_plan(&self) -> bool {
-        self.export.is_none() && self.to == To::Pipedrive
+        self.from == From::Allegory && self.export.is_none() && self.to == To::Pipedrive
     }
 }
 
@@ -67,6 +73,8 @@ impl Options {
 pub(crate) enum From {
     /// An export folder.
     Allegory,
+    /// An account of APSIS One.
+    ApsisOne,
 }
 
 /// A destination.
