@@ -47,6 +47,23 @@ pub(crate) fn check(world: &World, plan: &Plan) {
     notes(world, &persons);
 }
 
+/// What people did after the run is there, too.
+pub(crate) fn check_changes(world: &World) {
+    let rows = world.live("persons");
+    assert_eq!(rows.len() as u64, expected()["profiles"].created + 1);
+    let one = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("no {name}"));
+    assert_eq!(one("Ylva Lund")["emails"][0]["value"], "ylva.lund@nordlys.example");
+    let tenth = one("Jon Lund");
+    for (name, value) in [
+        ("Customer tier", "Platinum"),
+        ("E-mail consent", "No"),
+        ("E-mail consent date", "2026-01-20T13:00:00Z"),
+        ("E-mail enabled", "No"),
+    ] {
+        assert_eq!(shown(&field(world, "personFields", name), tenth), [value], "{name}");
+    }
+}
+
 /// A custom field's key by its name.
 fn field(world: &World, table: &str, name: &str) -> Value {
     let mut found = world.live(table);

@@ -71,6 +71,13 @@ async fn what_arrives_is_what_the_description_says() {
     }
     arrival::check(&world, &plan);
 
+    // People go on using the source: a new profile, another tier, a consent that is taken back.
+    world.changes();
+    let delta = migration.delta(&approval).await.unwrap();
+    assert!(delta.finished, "{:#?} {:#?}", delta.waits_for, delta.held);
+    assert_eq!((&*delta.conflicts, &*delta.gone), (&[][..], &[][..]));
+    arrival::check_changes(&world);
+
     let reconciliation = migration.reconcile().await.unwrap();
     assert_eq!(reconciliation.mismatches, []);
     for object in &reconciliation.objects {

@@ -9,7 +9,7 @@ use crmkit_pipedrive::{
 };
 use crmkit_sources::apsis_one::{ApsisOne, ApsisOneConfig, simulator::ApsisOneSimulator};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) struct World {
     pub(crate) apsis: ApsisOneSimulator,
@@ -86,6 +86,25 @@ impl World {
     pub(crate) fn live(&self, table: &str) -> Vec<Value> {
         let gone = |row: &Value| row["is_deleted"] == true || row["active_flag"] == false;
         self.pipedrive.rows(table).into_iter().filter(|row| !gone(row)).collect()
+    }
+
+    /// What people do at the source after the run.
+    pub(crate) fn changes(&self) {
+        let newsletter = "usercreated.sections.newsletter-k3v9x2m1qa";
+        let mut tenth = self.apsis.profile("p10");
+        let data = &mut tenth["sections"][newsletter];
+        data["attributes"]["usercreated.attributes.customer_tier-c4b8n2k6wd"] = "Platinum".into();
+        data["consents"][0]["type"] = "opt-out".into();
+        data["consents"][0]["modified_at"] = "2026-01-20T13:00:00Z".into();
+        self.apsis.put("p10", tenth).unwrap();
+        let attributes = json!({
+            "com.apsis1.attributes.email": "ylva.lund@nordlys.example",
+            "com.apsis1.attributes.firstname": "Ylva",
+            "com.apsis1.attributes.lastname": "Lund",
+        });
+        let keys = json!({ "com.apsis1.keyspaces.email": "ylva.lund@nordlys.example" });
+        let sections = json!({ newsletter: { "attributes": attributes } });
+        self.apsis.put("p05a", json!({ "keys": keys, "sections": sections })).unwrap();
     }
 
     /// How many records there are, by table.
