@@ -158,7 +158,8 @@ impl Account {
         objects.push(events::schema(EVENTS, "Events", ObjectConcept::Activity));
         objects.push(events::schema(NOTES, "Web events", ObjectConcept::Note));
         objects.push(
-            ObjectSchema::new(TAGS, "Tags", ObjectConcept::Tag)
+            // A list of what there is; which profile has which is in the profiles.
+            ObjectSchema::new(TAGS, "Tags", None)
                 .with(FieldSchema::new("name", "Name", FieldType::text()).means(F::Name))
                 .with(FieldSchema::new("spellings", "Names in the sections", FieldType::LongText))
                 .with(FieldSchema::new("profiles", "Profiles", FieldType::Int))

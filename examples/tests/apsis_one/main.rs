@@ -3,11 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails")]
 
 mod arrival;
+mod others;
 mod world;
 
 use std::collections::BTreeMap;
 
-use crmkit_core::{AuditOptions, ItemKind, ItemPlan, RunReport, Severity};
+use crmkit_core::{
+    AuditOptions, ItemKind, ItemPlan, RunReport, Severity,
+    simulator::{Effect, Fault},
+};
+use serde_json::json;
 use world::{World, expected};
 
 #[tokio::test]
@@ -52,7 +57,18 @@ async fn what_arrives_is_what_the_description_says() {
     assert!(sample.rolled_back && sample.compared > 0);
     assert_eq!(world.counts(), before, "a sample leaves nothing behind");
     let approval = migration.approve_sample(&sample, "tester").await.unwrap();
+    // The source has a bad day, too.
+    world.apsis.revoke_tokens();
+    let down = Effect::Status { status: 503, body: None, headers: Vec::new() };
+    let consents = "/v2/audience/keyspaces/{}/profiles/{}/sections/{}/consents";
+    world.apsis.fault(Fault::on("GET", "/audience/downloads/*", Effect::TruncateBody).nth(3));
+    world
+        .apsis
+        .fault(Fault::on("GET", "/audience/downloads/*", Effect::answer(410, json!({ "title": "gone" }))).nth(5));
+    world.apsis.fault(Fault::on("GET", consents, down).nth(5).times(20));
+    world.apsis.fault(Fault::on("GET", consents, Effect::ResetBody).nth(40));
     let report = migration.run(&approval).await.unwrap();
+    assert_eq!(world.apsis.verify(), Vec::<String>::new(), "everything went wrong that was to");
     assert!(report.finished, "{:#?} {:#?} {:#?}", report.waits_for, report.held, report.objects);
 
     // Every mapping of the table either runs as it says, or has no place at the destination and is told to stay behind.
@@ -110,6 +126,7 @@ fn held(report: &RunReport, mapping: &str) -> BTreeMap<String, u64> {
         ("profiles hold different values", "profiles_differ"),
         ("no profile has the address", "no_profile"),
         ("the record it links to is not there", "link_to_held"),
+        ("the record it links to waits for a decision", "link_to_held"),
     ];
     let mut counted = BTreeMap::new();
     for held in report.held.iter().filter(|held| held.mapping == mapping) {
