@@ -10,6 +10,7 @@ pub(crate) enum Object {
     Account,
     Contact,
     Lead,
+    Activity,
     Note,
 }
 
@@ -22,7 +23,7 @@ pub(crate) fn object_named(name: &ObjectName, operation: &'static str) -> Result
 }
 
 impl Object {
-    pub(crate) const ALL: [Self; 4] = [Self::Account, Self::Contact, Self::Lead, Self::Note];
+    pub(crate) const ALL: [Self; 5] = [Self::Account, Self::Contact, Self::Lead, Self::Activity, Self::Note];
     /// Those that people can label, extend and hang notes on.
     pub(crate) const MARKED: [Self; 3] = [Self::Account, Self::Contact, Self::Lead];
 
@@ -31,6 +32,7 @@ impl Object {
             Self::Account => "account",
             Self::Contact => "contact",
             Self::Lead => "lead",
+            Self::Activity => "activity",
             Self::Note => "note",
         }
     }
@@ -41,6 +43,7 @@ impl Object {
             Self::Account => "Accounts",
             Self::Contact => "Contacts",
             Self::Lead => "Leads",
+            Self::Activity => "Activities",
             Self::Note => "Notes",
         }
     }
@@ -51,6 +54,7 @@ impl Object {
             Self::Account => "accounts",
             Self::Contact => "contacts",
             Self::Lead => "leads",
+            Self::Activity => "activities",
             Self::Note => "notes",
         }
     }
@@ -71,6 +75,7 @@ impl Object {
             Self::Account => "account.create",
             Self::Contact => "contact.create",
             Self::Lead => "lead.create",
+            Self::Activity => "activity.create",
             Self::Note => "note.create",
         }
     }
@@ -80,6 +85,7 @@ impl Object {
             Self::Account => "account.update",
             Self::Contact => "contact.update",
             Self::Lead => "lead.update",
+            Self::Activity => "activity.update",
             Self::Note => "note.update",
         }
     }
@@ -89,6 +95,7 @@ impl Object {
             Self::Account => "account.get",
             Self::Contact => "contact.get",
             Self::Lead => "lead.get",
+            Self::Activity => "activity.get",
             Self::Note => "note.get",
         }
     }
@@ -98,6 +105,7 @@ impl Object {
             Self::Account => "account.remove",
             Self::Contact => "contact.remove",
             Self::Lead => "lead.remove",
+            Self::Activity => "activity.remove",
             Self::Note => "note.remove",
         }
     }
@@ -115,6 +123,10 @@ impl Object {
                 (Recovery::MarkerField { label: marker.to_owned() }, names(&["modifiedTime"]))
             }
             Self::Lead => (Recovery::MarkerField { label: marker.to_owned() }, names(&["modifiedTime", "closedTime"])),
+            Self::Activity => {
+                let fields = names(&["name", "activityTypeId", "startTime", "lead", "contact", "account", "owner"]);
+                (Recovery::Witness { fields }, names(&["modifiedTime"]))
+            }
             Self::Note => {
                 let fields = names(&["lead", "contact", "account", "written", "note"]);
                 (Recovery::Witness { fields }, names(&[]))

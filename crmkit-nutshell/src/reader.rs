@@ -19,7 +19,7 @@ use crate::{
     Nutshell,
     client::{Call, get},
     connector::LIMIT,
-    convert::stored,
+    convert::{is_gone, stored},
     object::Object,
     schema::bare_name,
     wire::{Record, id_of},
@@ -48,6 +48,7 @@ impl Reader for Nutshell {
             let asked: Vec<&Probe> = missing.iter().map(|place| &probes[*place]).collect();
             let found = match object {
                 Object::Note => self.notes_of(schema, &asked).await?,
+                Object::Activity => self.activities_of(schema, &asked).await?,
                 _ => self.marked(object, schema, &asked).await?,
             };
             for (place, found) in missing.into_iter().zip(found) {
@@ -188,6 +189,59 @@ impl Nutshell {
         Ok(probes.iter().zip(&parents).map(hits).collect())
     }
 
+    /// Activities by who or what takes part in them. Lists have stubs, whose names say which are worth reading.
+    async fn activities_of(&self, schema: &ObjectSchema, probes: &[&Probe]) -> Result<Vec<Vec<Stored>>> {
+        let mut listed: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+        let mut all = Vec::with_capacity(probes.len());
+        for probe in probes {
+            let query = ["lead", "contact", "account", "owner"].into_iter().find_map(|field| {
+                let id: i64 = probe.fields.get(field)?.as_ref_to()?.id.as_str().parse().ok()?;
+                Some(participant(field, id))
+            });
+            let query = query.ok_or_else(|| Error::input(FIND, "a probe does not say who takes part"))?;
+            let key = query.to_string();
+            if !listed.contains_key(&key) {
+                listed.insert(key.clone(), self.activity_stubs(query).await?);
+            }
+            let name = probe.fields.get("name").and_then(Value::as_text).unwrap_or_default().trim().to_owned();
+            let alike = |stub: &&Json| stub["name"].as_str().is_none_or(|known| known.trim() == name);
+            let ids: BTreeSet<i64> = listed[&key].iter().filter(alike).filter_map(|stub| id_of(&stub["id"])).collect();
+            let records = self.read_all(Object::Activity, ids.into_iter().collect()).await?;
+            let made = |stored: &Stored| match stored.fields.get("createdTime") {
+                Some(Value::Timestamp(made)) => *made >= probe.sent_after.trunc_subsecs(0),
+                _ => true,
+            };
+            let hits = records.iter().map(|record| stored(Object::Activity, schema, record));
+            all.push(hits.filter(|stored| made(stored) && same(&probe.fields, &stored.fields)).collect());
+        }
+        Ok(all)
+    }
+
+    async fn activity_stubs(&self, query: Json) -> Result<Vec<Json>> {
+        let mut all = Vec::new();
+        for page in 1.. {
+            let params = json!({"query": query, "orderBy": "id", "limit": LIMIT, "page": page});
+            let some: Vec<Json> = self.client.call(Call::read("activity.list", "findActivities", params)).await?;
+            let last = some.len() < LIMIT;
+            all.extend(some);
+            if last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether a live activity hangs on a person or company, who do not list theirs.
+    pub(crate) async fn has_activities(&self, object: Object, id: i64) -> Result<bool> {
+        for stub in self.activity_stubs(participant(object.name(), id)).await? {
+            let Some(activity) = id_of(&stub["id"]) else { continue };
+            if self.read_one(Object::Activity, activity).await?.is_some_and(|record| !is_gone(&record)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The ids of the notes in a record's timeline.
     async fn timeline(&self, object: Object, id: i64) -> Result<Vec<i64>> {
         let mut ids = Vec::new();
@@ -206,6 +260,16 @@ impl Nutshell {
             }
         }
         Ok(ids)
+    }
+}
+
+/// The filter for activities in which somebody takes part.
+fn participant(field: &str, id: i64) -> Json {
+    match field {
+        "lead" => json!({"leadId": id}),
+        "contact" => json!({"contactId": [id]}),
+        "account" => json!({"accountId": [id]}),
+        _ => json!({"userId": [id]}),
     }
 }
 

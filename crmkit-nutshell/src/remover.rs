@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use crmkit_core::{
-    ErrorKind, ObjectName, RecordId, Remover, Result,
+    Error, ErrorKind, ObjectName, RecordId, Remover, Result, Retry,
     chrono::{DateTime, Utc},
 };
 
@@ -10,7 +10,7 @@ use crate::{
     Nutshell,
     client::{Call, Effect},
     convert::is_gone,
-    object::object_named,
+    object::{Object, object_named},
 };
 
 #[async_trait]
@@ -31,6 +31,10 @@ impl Remover for Nutshell {
                 Some(record) => rev = Some(record.rev()),
                 None => return Ok(()),
             }
+        }
+        if matches!(object, Object::Account | Object::Contact) && self.has_activities(object, number).await? {
+            let message = "an activity hangs on it";
+            return Err(Error::new(ErrorKind::Rejected, object.removing(), message, Retry::Never));
         }
         let mut params = object.params(number);
         params.insert("rev".to_owned(), rev.unwrap_or_default().into());

@@ -58,7 +58,7 @@ pub(crate) fn bare_name(name: &FieldName) -> &str {
 impl Instance {
     /// The instance as a destination, with what values are converted by.
     pub(crate) fn known(self, config: &NutshellConfig) -> Known {
-        let objects = [self.account(), self.contact(), self.lead(), note(config.impersonate)];
+        let objects = [self.account(), self.contact(), self.lead(), self.activity(), note(config.impersonate)];
         let abilities = Object::ALL.into_iter().map(|object| (object.name().into(), object.abilities(&config.marker)));
         let destination = Destination {
             kind: KIND.to_owned(),
@@ -155,6 +155,27 @@ impl Instance {
             .with(time("closedTime", "Closed").means(FieldConcept::ClosedAt).read_only())
             .with(FieldSchema::new("number", "Number", FieldType::Int).read_only());
         complete(object, &self.lead_fields)
+    }
+
+    /// Activities have no custom fields. How one went is written once: a second text would be appended to the first.
+    fn activity(&self) -> ObjectSchema {
+        let rich = |name: &str, label: &str| FieldSchema::new(FieldName::from(name), label, FieldType::Rich);
+        ObjectSchema::new(Object::Activity.name(), "Activity", ObjectConcept::Activity)
+            .with(FieldSchema::new("name", "Subject", FieldType::text()).means(FieldConcept::Subject).required())
+            .with(pick("activityTypeId", "Type", named(&self.catalog.activity_types)).required())
+            .with(time("startTime", "Start").means(FieldConcept::Start))
+            .with(time("endTime", "End").means(FieldConcept::End))
+            .with(FieldSchema::new("duration", "Duration", FieldType::Duration).means(FieldConcept::Duration))
+            .with(FieldSchema::new("isLogged", "Logged", FieldType::Bool).means(FieldConcept::Done).required())
+            .with(FieldSchema::new("location", "Location", FieldType::text()).means(FieldConcept::Location))
+            .with(rich("description", "Agenda").means(FieldConcept::Body))
+            .with(rich("note", "What happened").create_only())
+            .with(link("owner", "Owner", "user").means(FieldConcept::Owner))
+            .with(link("lead", "Lead", "lead").means(FieldConcept::Deal))
+            .with(link("contact", "Person", "contact").means(FieldConcept::Person))
+            .with(link("account", "Company", "account").means(FieldConcept::Organization))
+            .with(time("createdTime", "Created").read_only())
+            .with(time("modifiedTime", "Changed").means(FieldConcept::ModifiedAt).read_only())
     }
 
     fn items(&self) -> Vec<ExistingItem> {

@@ -11,7 +11,7 @@ use crmkit_core::{
 };
 use serde_json::Value as Json;
 
-use super::{shown, unstamped};
+use super::{activity, shown, unstamped};
 use crate::{
     object::Object,
     schema::{OPEN, bare_name, is_nothing},
@@ -30,6 +30,7 @@ pub(crate) fn stored(object: Object, schema: &ObjectSchema, record: &Record) -> 
         let value = match object {
             _ if field.custom => custom(field, &record.get("customFields")[bare_name(&field.name)]),
             Object::Note => of_note(field, record),
+            Object::Activity => activity::read(field, record),
             _ => standard(field, record),
         };
         if let Some(value) = value {
@@ -52,7 +53,8 @@ fn attached(object: Object, record: &Record) -> IndexMap<ObjectName, u64> {
         Object::Account => &[("notes", "note"), ("contacts", "contact"), ("leads", "lead")],
         Object::Contact => &[("notes", "note"), ("leads", "lead")],
         Object::Lead => &[("notes", "note"), ("file", "file")],
-        Object::Note => &[],
+        // Files hang on how it went, or on the note itself.
+        Object::Note | Object::Activity => &[],
     };
     let live = |list: &str| {
         let items = record.get(list).as_array().into_iter().flatten();
@@ -164,11 +166,11 @@ fn list(values: impl Iterator<Item = Value>) -> Option<Value> {
     if values.is_empty() { None } else { Some(Value::List(values.into())) }
 }
 
-fn reference(json: &Json, object: &str) -> Option<Value> {
+pub(super) fn reference(json: &Json, object: &str) -> Option<Value> {
     Some(Value::link(RecordRef::new(object, id_of(&json["id"])?.to_string())))
 }
 
-fn option(json: &Json) -> Option<Value> {
+pub(super) fn option(json: &Json) -> Option<Value> {
     Some(Value::option(id_of(&json["id"])?.to_string()))
 }
 
@@ -223,7 +225,7 @@ fn address(json: &Json) -> Option<Value> {
 }
 
 /// `2010-01-13T23:08:06+0000`, `…+00:00` or `…Z`.
-fn moment(text: &str) -> Option<DateTime<Utc>> {
+pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
     let atom = || DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%z").ok();
     DateTime::parse_from_rfc3339(text).ok().or_else(atom).map(|time| time.to_utc())
 }

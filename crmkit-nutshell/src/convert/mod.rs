@@ -1,5 +1,6 @@
 //! Values and JSON: the only place that knows both.
 
+pub(crate) mod activity;
 mod from_wire;
 mod plain;
 mod spelling;

@@ -46,7 +46,8 @@ fn fits(field: &FieldSchema, value: &Value) -> Result<(), String> {
             Err(format!("the text is longer than {max} characters"))
         }
         (FieldType::Text { .. } | FieldType::LongText | FieldType::Url, value) if text_of(value).is_some() => Ok(()),
-        (FieldType::Int, Value::Int(_)) => Ok(()),
+        (FieldType::Int, Value::Int(_)) | (FieldType::Bool, Value::Bool(_)) => Ok(()),
+        (FieldType::Duration, Value::Duration(_)) => Ok(()),
         (FieldType::Rich, Value::Rich(rich)) if rich.markup == Markup::Html => Ok(()),
         (FieldType::Rich, Value::Rich(_)) => Err("the text must be HTML, not Markdown".to_owned()),
         (FieldType::Date, Value::Date(_)) | (FieldType::Timestamp, Value::Timestamp(_)) => Ok(()),
