@@ -9,7 +9,7 @@ use std::{
 };
 
 use crmkit_core::{
-    Clock, Error, ErrorKind, Result, Retry,
+    Clock, Error, ErrorKind, FileStream, Result, Retry,
     chrono::{DateTime, TimeDelta, Utc},
     http::{Answer, Request, Transport, reqwest::Method},
 };
@@ -183,8 +183,7 @@ impl Client {
     /// Sends a request when one of the key's places is free.
     async fn send(&self, request: Request) -> Result<Answer> {
         let transport = self.transport().await?;
-        let place = self.next.fetch_add(1, Ordering::Relaxed) % self.places.len();
-        let _held = self.places[place].lock().await;
+        let _held = self.place().lock().await;
         transport.send(request).await
     }
 
@@ -203,6 +202,24 @@ impl Client {
             return Err(unexpected(&request));
         }
         serde_json::from_value(list).map_err(|_| unexpected(&request))
+    }
+
+    /// Sends a file.
+    pub(crate) async fn upload(&self, request: Request, content_type: &str, bytes: FileStream) -> Result<()> {
+        let transport = self.transport().await?;
+        let _held = self.place().lock().await;
+        transport.upload(request, content_type, bytes).await.map(drop)
+    }
+
+    /// Reads a file.
+    pub(crate) async fn download(&self, request: Request) -> Result<FileStream> {
+        let transport = self.transport().await?;
+        let _held = self.place().lock().await;
+        transport.download(request).await
+    }
+
+    fn place(&self) -> &Mutex<()> {
+        &self.places[self.next.fetch_add(1, Ordering::Relaxed) % self.places.len()]
     }
 
     /// Sends a request of whose answer only the success matters.

@@ -52,6 +52,8 @@ pub struct NutshellConfig {
     pub open_lead_cap: Option<u64>,
     /// How many people the account's tier allows, where it has a tier. No interface tells.
     pub contact_cap: Option<u64>,
+    /// The largest file that is sent, in bytes; any where none is given. The vendor does not tell.
+    pub max_file_bytes: Option<u64>,
     /// How many custom fields the account's plan allows, where that is known. No interface tells.
     pub custom_field_cap: Option<u64>,
 }
@@ -76,6 +78,7 @@ impl Default for NutshellConfig {
             marker: "crmkit_id".to_owned(),
             open_lead_cap: None,
             contact_cap: None,
+            max_file_bytes: None,
             custom_field_cap: None,
         }
     }
@@ -123,6 +126,7 @@ impl NutshellConfig {
                 "connect_timeout_seconds": whole(default.connect_timeout_seconds),
                 "open_lead_cap": count,
                 "contact_cap": count,
+                "max_file_bytes": count,
                 "custom_field_cap": count,
                 "marker": {"type": "string", "minLength": 1, "maxLength": 40, "default": default.marker},
             },

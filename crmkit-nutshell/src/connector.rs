@@ -1,6 +1,6 @@
 //! The connector: one instance, and what it last said about itself.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crmkit_core::{
     Clock, Destination, Error, ErrorKind, ObjectName, ObjectSchema, Result, Retry, http::Request, http::reqwest::Method,
@@ -27,6 +27,10 @@ pub struct Nutshell {
     pub(crate) client: Client,
     pub(crate) config: NutshellConfig,
     known: Mutex<Option<Arc<Known>>>,
+    /// Held while a file is announced and sent.
+    pub(crate) filing: Mutex<()>,
+    /// The activities that carry files of people and companies, by whose they are.
+    pub(crate) carriers: Mutex<HashMap<(Object, i64), i64>>,
 }
 
 /// What was last seen of the instance.
@@ -55,7 +59,7 @@ impl Nutshell {
     }
 
     pub(crate) fn new(client: Client, config: NutshellConfig) -> Self {
-        Self { client, config, known: Mutex::default() }
+        Self { client, config, known: Mutex::default(), filing: Mutex::default(), carriers: Mutex::default() }
     }
 
     /// Asks the instance about itself and keeps it.

@@ -31,6 +31,7 @@ mod config;
 mod connector;
 mod convert;
 mod error;
+mod files;
 mod object;
 mod provisioner;
 mod reader;

@@ -12,6 +12,8 @@ pub(crate) enum Object {
     Lead,
     Activity,
     Note,
+    /// Of a lead or an activity, in whose list it stands.
+    File,
 }
 
 /// The object of that name.
@@ -23,7 +25,8 @@ pub(crate) fn object_named(name: &ObjectName, operation: &'static str) -> Result
 }
 
 impl Object {
-    pub(crate) const ALL: [Self; 5] = [Self::Account, Self::Contact, Self::Lead, Self::Activity, Self::Note];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Account, Self::Contact, Self::Lead, Self::Activity, Self::Note, Self::File];
     /// Those that people can label, extend and hang notes on.
     pub(crate) const MARKED: [Self; 3] = [Self::Account, Self::Contact, Self::Lead];
 
@@ -34,6 +37,7 @@ impl Object {
             Self::Lead => "lead",
             Self::Activity => "activity",
             Self::Note => "note",
+            Self::File => "file",
         }
     }
 
@@ -45,6 +49,7 @@ impl Object {
             Self::Lead => "Leads",
             Self::Activity => "Activities",
             Self::Note => "Notes",
+            Self::File => "Files",
         }
     }
 
@@ -56,6 +61,7 @@ impl Object {
             Self::Lead => "leads",
             Self::Activity => "activities",
             Self::Note => "notes",
+            Self::File => "files",
         }
     }
 
@@ -77,6 +83,7 @@ impl Object {
             Self::Lead => "lead.create",
             Self::Activity => "activity.create",
             Self::Note => "note.create",
+            Self::File => "file.create",
         }
     }
 
@@ -87,6 +94,7 @@ impl Object {
             Self::Lead => "lead.update",
             Self::Activity => "activity.update",
             Self::Note => "note.update",
+            Self::File => "file.update",
         }
     }
 
@@ -97,6 +105,7 @@ impl Object {
             Self::Lead => "lead.get",
             Self::Activity => "activity.get",
             Self::Note => "note.get",
+            Self::File => "file.get",
         }
     }
 
@@ -107,6 +116,7 @@ impl Object {
             Self::Lead => "lead.remove",
             Self::Activity => "activity.remove",
             Self::Note => "note.remove",
+            Self::File => "file.remove",
         }
     }
 
@@ -131,7 +141,12 @@ impl Object {
                 let fields = names(&["lead", "contact", "account", "written", "note"]);
                 (Recovery::Witness { fields }, names(&[]))
             }
+            Self::File => {
+                let fields = names(&["name", "size", "lead", "activity", "contact", "account"]);
+                (Recovery::Witness { fields }, names(&[]))
+            }
         };
-        Abilities { remove: Removal::Soft, volatile, ..Abilities::plain(recovery) }
+        let update = self != Self::File;
+        Abilities { update, remove: Removal::Soft, volatile, ..Abilities::plain(recovery) }
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Error, ErrorKind, ObjectName, RecordId, Remover, Result, Retry,
+    Error, ErrorKind, ObjectName, Reader, RecordId, Remover, Result, Retry,
     chrono::{DateTime, Utc},
 };
 
@@ -10,6 +10,7 @@ use crate::{
     Nutshell,
     client::{Call, Effect},
     convert::is_gone,
+    files::FileId,
     object::{Object, object_named},
 };
 
@@ -24,6 +25,9 @@ impl Remover for Nutshell {
         send_before: DateTime<Utc>,
     ) -> Result<()> {
         let object = object_named(object, "nutshell.remove")?;
+        if object == Object::File {
+            return self.remove_file(id, version, send_before).await;
+        }
         let number = object.number(id)?;
         let mut rev = version.map(str::to_owned);
         if rev.is_none() {
@@ -48,6 +52,21 @@ impl Remover for Nutshell {
                 _ => Err(error),
             },
         }
+    }
+}
+
+impl Nutshell {
+    /// A file has the digest of its content for a version.
+    async fn remove_file(&self, id: &RecordId, version: Option<&str>, send_before: DateTime<Utc>) -> Result<()> {
+        let found =
+            self.fetch(&Object::File.name().into(), std::slice::from_ref(id)).await?.into_iter().next().flatten();
+        let (Some(file), Some(found)) = (FileId::parse(id), found) else { return Ok(()) };
+        if version.is_some() && version != found.version.as_deref() {
+            let message = "somebody sent another content for the file";
+            return Err(Error::new(ErrorKind::Conflict, "file.remove", message, Retry::Never));
+        }
+        let _alone = self.filing.lock().await;
+        self.withdraw(file, send_before).await
     }
 }
 

@@ -5,8 +5,8 @@ mod note;
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Destination, DestinationWriter, Error, ErrorKind, FieldSchema, Fields, ObjectSchema, Operation, OperationKind,
-    Provisioner, Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FieldSchema, Fields, FileSink, ObjectSchema, Operation,
+    OperationKind, Provisioner, Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
     chrono::{DateTime, Utc},
     indexmap::IndexMap,
 };
@@ -78,6 +78,10 @@ impl DestinationWriter for Nutshell {
         Some(self)
     }
 
+    fn file_sink(&self) -> Option<&dyn FileSink> {
+        Some(self)
+    }
+
     fn provisioner(&self) -> Option<&dyn Provisioner> {
         Some(self)
     }
@@ -98,6 +102,10 @@ impl Write<'_> {
         let creating = operation.kind == OperationKind::Create;
         check(self.schema, fields, self.operation(creating), creating)?;
         let record = match (&operation.kind, self.object) {
+            (_, Object::File) => {
+                let message = "a file is stored once, and whole; it cannot be changed";
+                return Err(Error::new(ErrorKind::Rejected, self.operation(creating), message, Retry::Never));
+            }
             (OperationKind::Create, Object::Note) => self.create_note(fields).await?,
             (OperationKind::Create, Object::Activity) => self.create_activity(fields).await?,
             (OperationKind::Create, _) => self.create(fields).await?,
@@ -246,11 +254,8 @@ impl Write<'_> {
                     body.insert("accounts".to_owned(), first(id(), "Accounts", others).into());
                     continue;
                 }
-                ("contact", _) => {
-                    body.insert(
-                        "contacts".to_owned(),
-                        first(id(), "Contacts", others(current, "contacts", id())).into(),
-                    );
+                ("contact" | "people", _) => {
+                    body.insert("contacts".to_owned(), contacts(fields, current).into());
                     continue;
                 }
                 ("sources", Value::List(items)) => items
@@ -302,6 +307,41 @@ impl Write<'_> {
 
 fn body_of<const N: usize>(pairs: [(&str, Json); N]) -> Body {
     pairs.into_iter().map(|(name, json)| (name.to_owned(), json.into())).collect()
+}
+
+/// The people of a lead: ours first, then those of the list, then whoever is there.
+fn contacts(fields: &Fields, current: Option<&Record>) -> Json {
+    let ours = fields.get("contact").and_then(link_id);
+    let there = current.and_then(|record| record.get("contacts").as_array()).map(Vec::as_slice).unwrap_or_default();
+    // The first of those that are there is the one that we call ours: it gives way to the new one.
+    let there = there.iter().skip(usize::from(ours.is_some()));
+    let mut all: Vec<(i64, Json)> = ours.map(|id| (id, Json::Null)).into_iter().collect();
+    let named = fields.get("people").map(listed_ids).unwrap_or_default().into_iter().map(|id| (id, Json::Null));
+    let there = there.filter_map(|item| Some((crate::wire::id_of(&item["id"])?, item["relationship"].clone())));
+    for (id, relationship) in there.chain(named) {
+        if all.iter().all(|(known, _)| *known != id) {
+            all.push((id, relationship));
+        }
+    }
+    let reference = |(id, relationship): (i64, Json)| {
+        let mut item = json!({"id": id, "entityType": "Contacts"});
+        if !relationship.is_null() {
+            item["relationship"] = relationship;
+        }
+        item
+    };
+    all.into_iter().map(reference).collect()
+}
+
+fn link_id(value: &Value) -> Option<i64> {
+    value.as_ref_to()?.id.as_str().parse().ok()
+}
+
+fn listed_ids(value: &Value) -> Vec<i64> {
+    match value {
+        Value::List(items) => items.iter().filter_map(link_id).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The records that a list names beside ours.

@@ -7,7 +7,11 @@ use crmkit_core::{
     chrono::{DateTime, Utc},
 };
 
-use super::{from_wire::moment, from_wire::option, from_wire::reference, shown};
+use super::{
+    file::FILES_NOTE,
+    from_wire::{moment, option, people, reference},
+    shown,
+};
 use crate::wire::Record;
 
 /// Fields that each name one of the participants, and of which kind.
@@ -26,6 +30,7 @@ pub(super) fn read(field: &FieldSchema, record: &Record) -> Option<Value> {
             let ours = all.iter().find(|one| one["entityType"] == *entity)?;
             reference(ours, if name == "owner" { "user" } else { name })
         }
+        "people" => people(record.get("participants").as_array()?.iter().filter(|one| one["entityType"] == "Contacts")),
         "lead" => reference(record.get("leads").as_array()?.first()?, "lead"),
         "activityTypeId" => option(record.get("activityType")),
         "startTime" | "endTime" | "createdTime" | "modifiedTime" => time(record, name).map(Value::Timestamp),
@@ -36,7 +41,8 @@ pub(super) fn read(field: &FieldSchema, record: &Record) -> Option<Value> {
         "isLogged" => record.get("status").as_i64().map(|status| Value::Bool(status == 1)),
         "description" => rich(record.get(name).as_str()),
         "note" => {
-            let text = record.get("logNote")["note"].as_str().map(|text| text.replace("\\@[", "@["));
+            let text = record.get("logNote")["note"].as_str().filter(|text| *text != FILES_NOTE);
+            let text = text.map(|text| text.replace("\\@[", "@["));
             rich(text.as_deref())
         }
         _ => record.get(name).as_str().filter(|text| !text.is_empty()).map(Value::text),

@@ -53,8 +53,7 @@ fn attached(object: Object, record: &Record) -> IndexMap<ObjectName, u64> {
         Object::Account => &[("notes", "note"), ("contacts", "contact"), ("leads", "lead")],
         Object::Contact => &[("notes", "note"), ("leads", "lead")],
         Object::Lead => &[("notes", "note"), ("file", "file")],
-        // Files hang on how it went, or on the note itself.
-        Object::Note | Object::Activity => &[],
+        Object::Note | Object::Activity | Object::File => &[],
     };
     let live = |list: &str| {
         let items = record.get(list).as_array().into_iter().flatten();
@@ -62,6 +61,9 @@ fn attached(object: Object, record: &Record) -> IndexMap<ObjectName, u64> {
     };
     let mut attached: IndexMap<ObjectName, u64> =
         lists.iter().map(|(list, object)| (ObjectName::from(*object), live(list))).collect();
+    if object == Object::Activity {
+        attached.insert("file".into(), crate::files::listed(object, record).len() as u64);
+    }
     if object == Object::Lead {
         let counts = record.get("activitiesCount").as_object().into_iter().flat_map(|counts| counts.values());
         attached.insert("activity".into(), counts.filter_map(Json::as_u64).sum());
@@ -90,6 +92,7 @@ fn standard(field: &FieldSchema, record: &Record) -> Option<Value> {
             reference(primary.or(first)?, "account")
         }
         "contact" => reference(record.get("contacts").as_array()?.first()?, "contact"),
+        "people" => people(record.get("contacts").as_array()?.iter()),
         "industryId" => option(record.get("industry")),
         "accountTypeId" => option(record.get("accountType")),
         "territoryId" => option(record.get("territory")),
@@ -168,6 +171,11 @@ fn list(values: impl Iterator<Item = Value>) -> Option<Value> {
 
 pub(super) fn reference(json: &Json, object: &str) -> Option<Value> {
     Some(Value::link(RecordRef::new(object, id_of(&json["id"])?.to_string())))
+}
+
+/// Several people, in their order.
+pub(super) fn people<'a>(items: impl Iterator<Item = &'a Json>) -> Option<Value> {
+    list(items.filter_map(|item| reference(item, "contact")))
 }
 
 pub(super) fn option(json: &Json) -> Option<Value> {

@@ -1,12 +1,14 @@
 //! Values and JSON: the only place that knows both.
 
 pub(crate) mod activity;
+mod file;
 mod from_wire;
 mod plain;
 mod spelling;
 mod stamp;
 mod to_wire;
 
+pub(crate) use file::{FILES_NOTE, file_fields};
 pub(crate) use from_wire::{is_gone, stored};
 pub(crate) use plain::{plain, shown};
 pub(crate) use spelling::respells;

@@ -75,6 +75,17 @@ fn fits(field: &FieldSchema, value: &Value) -> Result<(), String> {
                 (true, Ok(_)) => Ok(()),
             }
         }
+        (FieldType::Links { to }, Value::List(items)) => {
+            let link = |item: &Value| {
+                let target = item.as_ref_to()?;
+                (to.contains(&target.object) && target.id.as_str().parse::<i64>().is_ok()).then_some(())
+            };
+            if items.iter().all(|item| link(item).is_some()) {
+                Ok(())
+            } else {
+                Err("a link of the list points to no record that this field links to".to_owned())
+            }
+        }
         _ => Err(format!("a {} field does not take a value of this type", field.ty.label())),
     }
 }

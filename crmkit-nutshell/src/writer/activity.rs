@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::{Body, Params, Part, Write};
 use crate::{
     client::{Call, Effect},
-    convert::{activity, plain, stamped},
+    convert::{FILES_NOTE, activity, plain, stamped},
     wire::{Record, id_of},
 };
 
@@ -44,8 +44,10 @@ impl Write<'_> {
         fields: &Fields,
     ) -> Result<Record> {
         let mut record = self.current(self.object.number(id)?, version).await?;
-        let (written, wanted) =
-            (record.get("logNote")["note"].as_str().filter(|text| !text.is_empty()), text(fields, "note"));
+        let (written, wanted) = (
+            record.get("logNote")["note"].as_str().filter(|text| !text.is_empty() && *text != FILES_NOTE),
+            text(fields, "note"),
+        );
         if let (Some(written), Some(wanted)) = (written, &wanted)
             && stamped(wanted, None) != stamped(&written.replace("\\@[", "@["), None)
         {
@@ -121,7 +123,7 @@ impl Write<'_> {
             let others = super::others(current, "leads", Some(lead));
             body.insert("leads".to_owned(), super::first(Some(lead), "Leads", others).into());
         }
-        if activity::PEOPLE.iter().any(|(name, _)| fields.contains_key(*name)) {
+        if fields.contains_key("people") || activity::PEOPLE.iter().any(|(name, _)| fields.contains_key(*name)) {
             body.insert("participants".to_owned(), participants(fields, current).into());
         }
         Ok(body)
@@ -166,11 +168,17 @@ fn participants(fields: &Fields, current: Option<&Record>) -> Json {
             None => all.push(ours),
         }
     }
+    for id in fields.get("people").map(super::listed_ids).unwrap_or_default() {
+        let one = ("Contacts".to_owned(), id);
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
     all.into_iter().map(|(kind, id)| json!({"entityType": kind, "id": id})).collect()
 }
 
 fn linked(fields: &Fields, name: &str) -> Option<i64> {
-    fields.get(name)?.as_ref_to()?.id.as_str().parse().ok()
+    fields.get(name).and_then(super::link_id)
 }
 
 fn is_logged(fields: &Fields) -> Option<bool> {
