@@ -10,6 +10,7 @@ use crate::{
     PreparedItem, Recovery, Result, Retry, SchemaItem, Uncertain,
     engine::{LeaseGuard, keep},
     migration::{Approval, Migration, Observed, PLAN_GATE, UncertainCount},
+    plan::same_name,
 };
 
 /// What `prepare` made or took.
@@ -250,7 +251,7 @@ fn wanted(plan: &Plan, destination: &Destination) -> Vec<Wanted> {
             existing: field.use_existing.as_ref().map(ToString::to_string),
         });
     }
-    let extended = plan.with_objects(destination);
+    let extended = plan.prepared(destination);
     let mut marked = HashSet::new();
     for mapping in &plan.mappings {
         let recovery = extended.abilities.get(&mapping.to).map(|abilities| &abilities.recovery);
@@ -276,7 +277,7 @@ fn wanted(plan: &Plan, destination: &Destination) -> Vec<Wanted> {
 
 /// The option, label, activity type, lead source or filter of that name: one is as good as another.
 fn there_already(item: &SchemaItem, destination: &Destination) -> Option<String> {
-    let same = |name: &str| name.trim().to_lowercase() == item.name.trim().to_lowercase();
+    let same = |name: &str| same_name(name, &item.name);
     let known = destination.items.iter().find(|known| {
         let place = (known.item.kind, &known.item.object, &known.item.parent);
         place == (item.kind, &item.object, &item.parent) && same(&known.item.name)

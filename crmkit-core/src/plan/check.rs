@@ -35,7 +35,7 @@ impl Plan {
     /// assert_eq!(problems[0].remedy, "did you mean \"Europe/Oslo\"?");
     /// ```
     pub fn check(&self, source: &Source, destination: &Destination, transforms: &Transforms) -> Vec<Problem> {
-        let destination = &*self.with_objects(destination);
+        let destination = &*self.prepared(destination);
         let mut check = Check { plan: self, source, destination, transforms, problems: Vec::new() };
         check.ends();
         check.settings();

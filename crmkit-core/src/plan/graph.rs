@@ -63,7 +63,7 @@ impl Plan {
     /// ```
     #[allow(clippy::result_large_err, reason = "asked for once, not per record")]
     pub fn phases(&self, destination: &Destination) -> Result<Vec<PhasePlan>, Problem> {
-        let destination = &*self.with_objects(destination);
+        let destination = &*self.prepared(destination);
         let (arcs, mut deferred) = self.arcs(destination);
         if let Some(path) = cycle(self.mappings.len(), arcs.iter().filter(|arc| arc.required)) {
             return Err(self.required_cycle(&path));

@@ -9,7 +9,7 @@ mod answer;
 mod call;
 mod check;
 mod graph;
-mod objects;
+mod prepared;
 mod shape;
 mod spans;
 mod suggest;
@@ -19,6 +19,7 @@ mod write;
 pub use call::TransformCall;
 pub(crate) use check::custom_fields;
 pub use graph::{PhasePlan, PhaseTask};
+pub(crate) use prepared::same_name;
 
 /// The map from one CRM to another, as a person confirms it.
 ///
@@ -61,6 +62,9 @@ pub struct Plan {
     /// What a delta does.
     #[serde(default, skip_serializing_if = "DeltaPlan::is_default")]
     pub delta: DeltaPlan,
+    /// How it can be taken back.
+    #[serde(default, skip_serializing_if = "RollbackPlan::is_default")]
+    pub rollback: RollbackPlan,
     /// What a person still has to answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
@@ -103,6 +107,7 @@ impl Plan {
             owners: OwnerPlan::default(),
             sample: SamplePlan::default(),
             delta: DeltaPlan::default(),
+            rollback: RollbackPlan::default(),
             questions: Vec::new(),
             pipelines: Vec::new(),
             objects: Vec::new(),
@@ -175,6 +180,26 @@ pub struct DeltaPlan {
 }
 
 impl DeltaPlan {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How a migration can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RollbackPlan {
+    /// Hours after the last pass that wrote; later a rollback needs somebody's name and reason.
+    pub window_hours: u32,
+}
+
+impl Default for RollbackPlan {
+    fn default() -> Self {
+        Self { window_hours: 72 }
+    }
+}
+
+impl RollbackPlan {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
