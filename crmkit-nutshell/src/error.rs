@@ -16,8 +16,6 @@ use crmkit_core::{
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::client::FIND;
-
 const OUTAGE: Duration = Duration::from_secs(5);
 const THROTTLED: Duration = Duration::from_secs(2);
 
@@ -99,8 +97,8 @@ impl Dialect for NutshellDialect {
                 let error = fail(request, ErrorKind::Limited, Retry::After(pause), "too many requests", code);
                 return Verdict::Throttled { pause, error };
             }
-            // A list that the server has no room for now: asked again, each time after a longer pause.
-            502..=504 if request.cost_class().as_str() == FIND => {
+            // A read that the server has no room for now: asked again, each time after a longer pause.
+            502..=504 if matches!(request.uncertain(OUTAGE), Retry::After(_)) => {
                 let pause = wait.unwrap_or_else(|| spread(THROTTLED, request.operation(), now));
                 let error = fail(request, ErrorKind::Unavailable, Retry::After(pause), &message, code);
                 return Verdict::Throttled { pause, error };
@@ -112,8 +110,12 @@ impl Dialect for NutshellDialect {
             403 => (ErrorKind::Auth, Retry::Never),
             404 | 410 => (ErrorKind::NotFound, Retry::Never),
             -32601 => (ErrorKind::Protocol, Retry::Never),
-            400 | 413 | 415 | 422 if is_cap(&message) => (ErrorKind::Capped, Retry::Never),
-            400 | 405 | 413 | 415 | 422 => (ErrorKind::Rejected, Retry::Never),
+            413 => {
+                let message = "the file is larger than the instance takes";
+                return Verdict::Failed(fail(request, ErrorKind::Rejected, Retry::Never, message, code));
+            }
+            400 | 415 | 422 if is_cap(&message) => (ErrorKind::Capped, Retry::Never),
+            400 | 405 | 415 | 422 => (ErrorKind::Rejected, Retry::Never),
             // The other codes of JSON-RPC: parse, request, parameters.
             -32700 | -32600 | -32602 => (ErrorKind::Rejected, Retry::Never),
             408 | 425 | 500..=599 | -32603 => (ErrorKind::Unavailable, request.uncertain(wait.unwrap_or(OUTAGE))),
@@ -249,7 +251,6 @@ mod tests {
                 after(5),
             ),
             (502, html.to_owned(), true, ErrorKind::Unavailable, Retry::Verify),
-            (503, html.to_owned(), false, ErrorKind::Unavailable, after(5)),
             (405, "\"Internal Error\"".to_owned(), true, ErrorKind::Rejected, Retry::Never),
             (200, html.to_owned(), true, ErrorKind::Protocol, Retry::Verify),
         ];
@@ -285,7 +286,7 @@ mod tests {
         let verdict = |request: Request| {
             NutshellDialect::new("a@b.c".to_owned()).verdict(&request, &answer, DateTime::UNIX_EPOCH)
         };
-        let list = Request::new("tag.list", Method::GET, "/").class(FIND.into());
+        let list = Request::new("tag.list", Method::GET, "/");
         assert!(matches!(verdict(list), Verdict::Throttled { .. }));
         let Verdict::Failed(error) = verdict(Request::new("tag.create", Method::POST, "/").creating()) else {
             panic!("a create is not sent again")

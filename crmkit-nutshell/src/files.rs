@@ -208,7 +208,7 @@ impl Nutshell {
         self.client.call(call.send_before(send_before)).await
     }
 
-    /// Takes a file out of its record's list. A carrier without files goes, too.
+    /// Takes a file out of its record's list. A carrier goes with its last one.
     ///
     /// # Errors
     /// `Rejected` where the instance does not remove what is left out of a list.
@@ -217,22 +217,23 @@ impl Nutshell {
             return Ok(());
         };
         let ours = |file: &&Json| id_of(&file["id"]) == Some(id.file);
-        if !listed(id.holder, &record).iter().any(ours) {
+        let there = listed(id.holder, &record);
+        if !there.iter().any(ours) {
             return Ok(());
         }
-        let others: Vec<Json> =
-            listed(id.holder, &record).into_iter().filter(|file| !ours(file)).map(known_file).collect();
+        if id.holder == Object::Activity && is_carrier(&record) && there.len() == 1 {
+            // In one call: whoever lost the answer finds either both or none.
+            let mut params = id.holder.params(record.id);
+            params.insert("rev".to_owned(), json!(record.rev()));
+            let call = Call::new("file.remove", "deleteActivity", Effect::Changes, &params);
+            self.carriers.lock().await.retain(|_, carrier| *carrier != record.id);
+            return self.client.call::<Json>(call.send_before(send_before)).await.map(drop);
+        }
+        let others = there.into_iter().filter(|file| !ours(file)).map(known_file).collect();
         let after = self.list_files(id.holder, &record, others, send_before).await?;
         if listed(id.holder, &after).iter().any(ours) {
             let message = "the instance does not remove files; they go with their lead or activity";
             return Err(Error::new(ErrorKind::Rejected, "file.remove", message, Retry::Never));
-        }
-        if id.holder == Object::Activity && is_carrier(&after) && listed(id.holder, &after).is_empty() {
-            let mut params = id.holder.params(after.id);
-            params.insert("rev".to_owned(), json!(after.rev()));
-            let call = Call::new("file.remove", "deleteActivity", Effect::Changes, &params);
-            self.client.call::<Json>(call.send_before(send_before)).await?;
-            self.carriers.lock().await.retain(|_, carrier| *carrier != after.id);
         }
         Ok(())
     }

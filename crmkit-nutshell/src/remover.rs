@@ -60,8 +60,10 @@ impl Nutshell {
     async fn remove_file(&self, id: &RecordId, version: Option<&str>, send_before: DateTime<Utc>) -> Result<()> {
         let found =
             self.fetch(&Object::File.name().into(), std::slice::from_ref(id)).await?.into_iter().next().flatten();
-        let (Some(file), Some(found)) = (FileId::parse(id), found) else { return Ok(()) };
-        if version.is_some() && version != found.version.as_deref() {
+        let Some(file) = FileId::parse(id) else { return Ok(()) };
+        if let (Some(known), Some(found)) = (version, found.filter(|found| !found.trashed))
+            && found.version.as_deref() != Some(known)
+        {
             let message = "somebody sent another content for the file";
             return Err(Error::new(ErrorKind::Conflict, "file.remove", message, Retry::Never));
         }

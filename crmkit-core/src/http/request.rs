@@ -135,10 +135,6 @@ impl Request {
     }
 
     /// Which windows of the budget it draws on.
-    pub fn cost_class(&self) -> &CostClass {
-        &self.class
-    }
-
     /// What it costs in tokens.
     pub fn tokens(&self) -> u32 {
         self.cost

@@ -1,0 +1,6 @@
+//! Whole migrations of a small source with one of everything.
+#![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod switches;
+mod world;
