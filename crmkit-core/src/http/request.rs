@@ -134,7 +134,6 @@ impl Request {
         self.on_behalf_of.as_deref()
     }
 
-    /// Which windows of the budget it draws on.
     /// What it costs in tokens.
     pub fn tokens(&self) -> u32 {
         self.cost

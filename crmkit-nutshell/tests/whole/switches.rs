@@ -58,11 +58,8 @@ async fn there_and_back(changes: &Json, drop_every: u64) -> Ended {
     ended.there = world.live();
     ended.held = run.held.iter().map(|held| format!("{} {} {}", held.mapping, held.records, held.reason)).collect();
     let reconciliation = migration.reconcile().await.expect("reconciled");
-    ended.differing = reconciliation
-        .mismatches
-        .iter()
-        .map(|mismatch| format!("{}.{}", mismatch.mapping, mismatch.field))
-        .collect();
+    ended.differing =
+        reconciliation.mismatches.iter().map(|mismatch| format!("{}.{}", mismatch.mapping, mismatch.field)).collect();
     // Nothing changed: nothing is written again.
     let idle = migration.delta(&approval).await.expect("delta");
     assert!(idle.objects.iter().all(|count| count.created == 0 && count.updated == 0), "{changes}: {idle:#?}");
@@ -168,7 +165,9 @@ fn cases() -> Vec<(Json, Ended)> {
         ),
         (
             json!({"rest_id_offset": 5000}),
-            failed("check: [\"user.list: the two interfaces give one user different ids, so that nothing can be told of records\"]"),
+            failed(
+                "check: [\"user.list: the two interfaces give one user different ids, so that nothing can be told of records\"]",
+            ),
         ),
         (
             json!({"multiple_is_list": false}),
@@ -188,7 +187,9 @@ fn cases() -> Vec<(Json, Ended)> {
         ),
         (
             json!({"field_cap": 3}),
-            failed("prepare: field.create: your plan is limited to 3 custom fields (status: 403, item: field:contact/score)"),
+            failed(
+                "prepare: field.create: your plan is limited to 3 custom fields (status: 403, item: field:contact/score)",
+            ),
         ),
         (
             json!({"files_can_be_removed": false}),
@@ -228,6 +229,7 @@ fn cases() -> Vec<(Json, Ended)> {
 fn every_switch_is_there() {
     let Json::Object(switches) = json!(Switches::default()) else { panic!("switches are an object") };
     let cases = cases();
-    let missing: Vec<_> = switches.keys().filter(|name| !cases.iter().any(|(changes, _)| changes.get(*name).is_some())).collect();
+    let missing: Vec<_> =
+        switches.keys().filter(|name| !cases.iter().any(|(changes, _)| changes.get(*name).is_some())).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

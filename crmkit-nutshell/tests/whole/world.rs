@@ -37,7 +37,8 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let crm = Arc::new(Nutshell::builder(config, clock.clone()).build().unwrap());
         let source = Arc::new(source());
-        let plan = Plan::from_toml(include_str!("plan.toml"), "plan.toml").unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let plan =
+            Plan::from_toml(include_str!("plan.toml"), "plan.toml").unwrap_or_else(|problems| panic!("{problems:#?}"));
         let migration = Migration::builder("whole")
             .source(source.clone())
             .destination(crm.clone())
@@ -69,6 +70,16 @@ impl World {
     pub(crate) fn rows(&self, table: &str) -> Vec<Json> {
         let live = |row: &Json| row.get("deletedTime").is_none_or(Json::is_null);
         let mut rows: Vec<Json> = self.simulator.rows(table).into_iter().filter(live).collect();
+        if table == "files" {
+            // They go with what they hang on, which the store does not say.
+            let leads = self.rows("leads");
+            let activities = self.rows("activities");
+            rows.retain(|row| {
+                let parent = &row["parent"];
+                leads.iter().any(|lead| parent["type"] == "leads" && lead["id"] == parent["id"])
+                    || activities.iter().any(|one| parent["type"] == "notes" && one["logNote"] == parent["id"])
+            });
+        }
         if table == "notes" {
             // What says how an activity went is no note of its own.
             rows.retain(|row| row["parent"]["type"] != "activities");
@@ -85,7 +96,11 @@ impl World {
 
     /// The name of whoever an id stands for.
     pub(crate) fn user(&self, id: &Json) -> Json {
-        self.simulator.rows("users").into_iter().find(|user| user["id"] == *id).map_or(json!(null), |user| user["name"].clone())
+        self.simulator
+            .rows("users")
+            .into_iter()
+            .find(|user| user["id"] == *id)
+            .map_or(json!(null), |user| user["name"].clone())
     }
 }
 
@@ -209,17 +224,15 @@ fn source() -> MockSource {
             .with("done", Value::Bool(true))
             .with("completed", moment("2020-11-30T08:00:00Z")),
     ];
-    let meetings = [
-        record("meetings", "m1", "anna")
-            .with("subject", Value::text("Kick-off"))
-            .with("start", moment("2030-02-01T09:00:00Z"))
-            .with("end", moment("2030-02-01T10:00:00Z"))
-            .with("location", Value::text("Room 1"))
-            .with("agenda", Value::text("plans"))
-            .with("series", Value::text("s-9"))
-            .with("company", link("companies", "c2"))
-            .with("people", links("contacts", &["p2", "p1"])),
-    ];
+    let meetings = [record("meetings", "m1", "anna")
+        .with("subject", Value::text("Kick-off"))
+        .with("start", moment("2030-02-01T09:00:00Z"))
+        .with("end", moment("2030-02-01T10:00:00Z"))
+        .with("location", Value::text("Room 1"))
+        .with("agenda", Value::text("plans"))
+        .with("series", Value::text("s-9"))
+        .with("company", link("companies", "c2"))
+        .with("people", links("contacts", &["p2", "p1"]))];
     let note = |id: &str, html: &str| {
         record("notes", id, "cecily").with("body", rich(html)).with("written", moment("2019-01-02T03:04:05Z"))
     };
