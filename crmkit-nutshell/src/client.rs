@@ -204,6 +204,13 @@ impl Client {
         serde_json::from_value(list).map_err(|_| unexpected(&request))
     }
 
+    /// How many records a REST list has in all.
+    pub(crate) async fn total(&self, request: Request) -> Result<u64> {
+        let answer = self.send(request.clone()).await?;
+        let body: Json = answer.json(&request)?;
+        body["meta"]["total"].as_u64().ok_or_else(|| unexpected(&request))
+    }
+
     /// Sends a file.
     pub(crate) async fn upload(&self, request: Request, content_type: &str, bytes: FileStream) -> Result<()> {
         let transport = self.transport().await?;

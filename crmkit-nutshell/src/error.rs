@@ -16,6 +16,8 @@ use crmkit_core::{
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::object::Object;
+
 const OUTAGE: Duration = Duration::from_secs(5);
 const THROTTLED: Duration = Duration::from_secs(2);
 
@@ -107,6 +109,8 @@ impl Dialect for NutshellDialect {
             409 => (ErrorKind::Conflict, Retry::After(Duration::from_secs(1))),
             402 => (ErrorKind::Capped, Retry::Never),
             403 if is_cap(&message) => (ErrorKind::Capped, Retry::Never),
+            // By somebody else, or too late: this note only.
+            403 if request.operation() == Object::Note.updating() => (ErrorKind::Rejected, Retry::Never),
             403 => (ErrorKind::Auth, Retry::Never),
             404 | 410 => (ErrorKind::NotFound, Retry::Never),
             -32601 => (ErrorKind::Protocol, Retry::Never),

@@ -226,7 +226,7 @@ impl Nutshell {
             let mut params = id.holder.params(record.id);
             params.insert("rev".to_owned(), json!(record.rev()));
             let call = Call::new("file.remove", "deleteActivity", Effect::Changes, &params);
-            self.carriers.lock().await.retain(|_, carrier| *carrier != record.id);
+            self.carriers.lock().await.retain(|_, carrier| *carrier != Some(record.id));
             return self.client.call::<Json>(call.send_before(send_before)).await.map(drop);
         }
         let others = there.into_iter().filter(|file| !ours(file)).map(known_file).collect();
@@ -241,8 +241,11 @@ impl Nutshell {
     /// The activity that carries the files of a person or company: found, or made in their owner's name.
     async fn carrier(&self, known: &Known, parent: Object, id: i64, send_before: DateTime<Utc>) -> Result<i64> {
         let mut carriers = self.carriers.lock().await;
-        if let Some(carrier) = carriers.get(&(parent, id)) {
-            return Ok(*carrier);
+        match carriers.get(&(parent, id)) {
+            Some(Some(carrier)) => return Ok(*carrier),
+            // It may have been made a moment ago, and not be listed yet.
+            Some(None) => self.wait_for_lists().await,
+            None => {}
         }
         let found = match self.carriers_of(parent, id).await?.first() {
             Some(record) => record.id,
@@ -263,11 +266,12 @@ impl Nutshell {
                 });
                 let call = Call::new(STORE, "newActivity", Effect::Creates, &json!({ "activity": activity }));
                 let author = user.filter(|_| self.config.impersonate).map(|user| user.email.as_str());
+                carriers.insert((parent, id), None);
                 let made: Record = self.client.call(call.on_behalf_of(author).send_before(send_before)).await?;
                 made.id
             }
         };
-        carriers.insert((parent, id), found);
+        carriers.insert((parent, id), Some(found));
         Ok(found)
     }
 

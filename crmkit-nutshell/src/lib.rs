@@ -30,6 +30,7 @@ mod client;
 mod config;
 mod connector;
 mod convert;
+mod cost;
 mod error;
 mod files;
 mod object;

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::{
     KIND, NutshellConfig,
     connector::Known,
+    cost,
     object::Object,
     wire::{Attribute, Market, Milestone, Named, Outcome, RestUser, Tags, User},
 };
@@ -17,6 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) id: i64,
+    pub(crate) caps: Vec<(&'static str, u64)>,
     pub(crate) me: User,
     pub(crate) users: Vec<User>,
     pub(crate) rest_users: Vec<RestUser>,
@@ -70,6 +72,9 @@ impl Instance {
             users: self.users.iter().map(|user| self.user(user)).collect(),
             items: self.items(),
             permissions: self.permissions().into_iter().map(|(name, may)| (name.to_owned(), may)).collect(),
+            caps: self.caps.iter().map(|(name, cap)| ((*name).to_owned(), *cap)).collect(),
+            costs: Object::ALL.into_iter().map(|object| (object.name().into(), cost::of(object))).collect(),
+            allowance: cost::allowance(config),
             gotchas: GOTCHAS.iter().map(|text| (*text).to_owned()).chain(self.set_up()).collect(),
             ..Destination::new(KIND, self.id.to_string())
         };
@@ -86,7 +91,7 @@ impl Instance {
         }
     }
 
-    fn permissions(&self) -> [(&'static str, Permission); 6] {
+    fn permissions(&self) -> [(&'static str, Permission); 7] {
         let told = self.rest_users.iter().find(|user| user.id == self.me.id);
         let may = |yes: Option<bool>| match yes {
             Some(true) => Permission::Yes,
@@ -101,6 +106,7 @@ impl Instance {
             ("see_all", may(told.and_then(|user| user.is_viewing_restricted).map(|restricted| !restricted))),
             // No interface has these.
             ("pipelines", Permission::No),
+            ("activity_types", Permission::No),
             ("remove_fields", Permission::No),
         ]
     }

@@ -1,7 +1,7 @@
 //! Values to JSON: strict, and every refusal names the field.
 
 use crmkit_core::{
-    Address, Error, ErrorKind, FieldName, FieldSchema, FieldType, Fields, Markup, ObjectSchema, Result, Retry, Value,
+    Address, Error, ErrorKind, FieldName, FieldSchema, FieldType, Fields, ObjectSchema, Result, Retry, Value,
     chrono::NaiveDate, indexmap::IndexMap,
 };
 use serde_json::{Value as Json, json};
@@ -48,8 +48,7 @@ fn fits(field: &FieldSchema, value: &Value) -> Result<(), String> {
         (FieldType::Text { .. } | FieldType::LongText | FieldType::Url, value) if text_of(value).is_some() => Ok(()),
         (FieldType::Int, Value::Int(_)) | (FieldType::Bool, Value::Bool(_)) => Ok(()),
         (FieldType::Duration, Value::Duration(_)) => Ok(()),
-        (FieldType::Rich, Value::Rich(rich)) if rich.markup == Markup::Html => Ok(()),
-        (FieldType::Rich, Value::Rich(_)) => Err("the text must be HTML, not Markdown".to_owned()),
+        (FieldType::Rich, Value::Rich(_)) => Ok(()),
         (FieldType::Date, Value::Date(_)) | (FieldType::Timestamp, Value::Timestamp(_)) => Ok(()),
         (FieldType::Money, Value::Money(_)) | (FieldType::Address, Value::Address(_)) => Ok(()),
         (FieldType::Emails | FieldType::Phones, Value::List(items))

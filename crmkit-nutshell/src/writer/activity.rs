@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::{Body, Params, Part, Write};
 use crate::{
     client::{Call, Effect},
-    convert::{FILES_NOTE, activity, plain, stamped},
+    convert::{FILES_NOTE, activity, plain_text, stamped},
     wire::{Record, id_of},
 };
 
@@ -196,7 +196,7 @@ fn log_note(fields: &Fields) -> Option<Json> {
 
 fn text(fields: &Fields, name: &str) -> Option<String> {
     match fields.get(name) {
-        Some(Value::Rich(rich)) => Some(plain(&rich.text)),
+        Some(Value::Rich(rich)) => Some(plain_text(rich)),
         _ => None,
     }
 }

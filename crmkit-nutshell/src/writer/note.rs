@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Write;
 use crate::{
     client::{Call, Effect},
-    convert::{plain, stamped, stored, unstamped},
+    convert::{plain_text, stamped, stored, unstamped},
     object::Object,
     wire::Record,
 };
@@ -65,7 +65,7 @@ impl Write<'_> {
 
 fn text_in(fields: &Fields) -> Option<String> {
     match fields.get("note") {
-        Some(Value::Rich(rich)) => Some(plain(&rich.text)),
+        Some(Value::Rich(rich)) => Some(plain_text(rich)),
         _ => None,
     }
 }

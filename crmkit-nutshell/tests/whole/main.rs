@@ -2,5 +2,6 @@
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod conflicts;
 mod switches;
 mod world;

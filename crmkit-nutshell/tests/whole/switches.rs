@@ -155,7 +155,8 @@ fn cases() -> Vec<(Json, Ended)> {
             "deleted_is_readable": false, "deleted_is_deletable": false, "purge_days": 0, "delete_cascades": true,
         })),
         // How much is let through.
-        same(json!({"throttle_calls": 20, "throttle_ms": 5000, "throttle_status": 503, "retry_after": true})),
+        same(json!({"throttle_calls": 20, "throttle_ms": 2000, "retry_after": true})),
+        same(json!({"throttle_calls": 200, "throttle_status": 503})),
         same(json!({"throttle_full_finds": 1, "lead_cap": false, "automations": true})),
         // What a migration cannot do there, it says.
         (

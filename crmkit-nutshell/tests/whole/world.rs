@@ -23,6 +23,7 @@ pub(crate) struct World {
     pub(crate) source: Arc<MockSource>,
     pub(crate) crm: Arc<Nutshell>,
     pub(crate) plan: Plan,
+    pub(crate) clock: Arc<dyn Clock>,
     migration: Migration,
 }
 
@@ -43,10 +44,10 @@ impl World {
             .source(source.clone())
             .destination(crm.clone())
             .ledger(Arc::new(MemoryLedger::new(clock.clone())))
-            .clock(clock)
+            .clock(clock.clone())
             .build()
             .unwrap();
-        Self { simulator, source, crm, plan, migration }
+        Self { simulator, source, crm, plan, clock, migration }
     }
 
     pub(crate) fn migration(&self) -> &Migration {
