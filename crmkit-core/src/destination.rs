@@ -31,7 +31,8 @@ pub struct Destination {
     /// Pipelines, stages, custom fields, options and labels that exist now.
     pub items: Vec<ExistingItem>,
     /// What the credentials may do, per permission: `"delete"`, `"see_all"`, `"schema"`, `"set_owner"`; and what the interface can:
-    /// `"pipelines"` (make pipelines and stages), `"remove_fields"` (remove custom fields that were made).
+    /// `"pipelines"` (make pipelines and stages), `"activity_types"` (make those), `"remove_fields"` (remove custom fields that were
+    /// made).
     pub permissions: IndexMap<String, Permission>,
     /// Plan caps by name, where the account has them: `"custom_fields"`.
     pub caps: IndexMap<String, u64>,
