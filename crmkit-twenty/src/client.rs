@@ -39,6 +39,11 @@ impl Client {
         Ok(if failed { Err(Refusal::of(&body)) } else { Ok(body) })
     }
 
+    /// An answer of which parts may be refused.
+    pub(crate) async fn raw(&self, request: Request) -> Result<Json> {
+        self.transport.send(request.clone()).await?.json(&request)
+    }
+
     /// An answer; a refusal is an error.
     pub(crate) async fn done(&self, request: Request) -> Result<Json> {
         let operation = request.operation();

@@ -40,6 +40,7 @@ mod remover;
 mod schema;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+mod updates;
 mod writer;
 
 pub use builder::{TwentyBuilder, windows};

@@ -69,11 +69,10 @@ impl Twenty {
         let mut found = HashMap::new();
         for some in wanted.chunks(IDS) {
             let filter = format!("id[in]:[{}],{TRASHED_TOO}", some.join(","));
-            let list = target.request(FETCH, Method::GET).query("filter", filter).query("limit", LIMIT);
-            let page = self.client.page(list).await?;
-            found.extend(
-                page.items.iter().filter_map(|json| convert::stored(target, json)).map(|it| (it.id.clone(), it)),
-            );
+            // Old releases give 60 records a page, whatever is asked for.
+            let list = || target.request(FETCH, Method::GET).query("filter", &filter).query("limit", LIMIT);
+            let records = self.client.all(list).await?;
+            found.extend(records.iter().filter_map(|json| convert::stored(target, json)).map(|it| (it.id.clone(), it)));
         }
         Ok(found)
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use crmkit_core::{
     Destination, DestinationWriter, Error, ErrorKind, FieldSchema, Fields, Operation, OperationKind, Provisioner,
-    Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
+    Reader, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
     chrono::{DateTime, Utc},
     http::reqwest::Method,
     same_value,
@@ -17,7 +17,9 @@ use crate::{
     client::records,
     connector::{Target, uuid},
     convert,
+    error::again,
     refusal::Refusal,
+    updates::{Update, no_such_record},
 };
 
 const CREATE: &str = "twenty.create";
@@ -33,18 +35,20 @@ impl DestinationWriter for Twenty {
         let workspace = self.workspace().await?;
         let target = Target::of(&workspace, &batch.object, "twenty.write")?;
         let mut results: Vec<Option<Result<Written>>> = batch.operations.iter().map(|_| None).collect();
-        let mut creates = Vec::new();
+        let (mut creates, mut updates) = (Vec::new(), Vec::new());
         for (place, operation) in batch.operations.iter().enumerate() {
             match self.body(target, operation) {
                 Err(error) => results[place] = Some(Err(error)),
                 Ok(body) => match &operation.kind {
                     OperationKind::Create => creates.push(Entry { place, body }),
-                    OperationKind::Update { id, .. } => {
-                        results[place] = Some(self.update(target, id, body, batch.send_before).await);
-                    }
+                    OperationKind::Update { id, .. } => match uuid(id.as_str()) {
+                        Some(id) => updates.push(Update { place, id, body }),
+                        None => results[place] = Some(Err(no_such_record())),
+                    },
                 },
             }
         }
+        self.update(target, updates, batch.send_before, &mut results).await;
         for (place, error) in twins(target, &mut creates) {
             results[place] = Some(Err(error));
         }
@@ -108,20 +112,6 @@ impl Twenty {
         convert::body(target, &fields, creating, region, name)
     }
 
-    async fn update(
-        &self,
-        target: Target<'_>,
-        id: &RecordId,
-        body: Map<String, Json>,
-        send_before: DateTime<Utc>,
-    ) -> Result<Written> {
-        let id = uuid(id.as_str())
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, UPDATE, "there is no such record", Retry::Never))?;
-        let request = target.about(UPDATE, Method::PATCH, &id).json(&body).send_before(send_before);
-        let record = self.client.data(request).await?;
-        Ok(Written { id: RecordId::from(id), stored: convert::stored(target, &record) })
-    }
-
     /// Creates groups of records, the last group first. A refused group loses the records that the server names and is sent
     /// again; where it names none, halves are.
     async fn create(
@@ -164,7 +154,7 @@ impl Twenty {
                 // It may have been applied, and says nothing about the others.
                 Err(error) if error.retry() == Retry::Verify => {
                     for entry in group {
-                        results[entry.place] = Some(Err(same(&error)));
+                        results[entry.place] = Some(Err(again(&error)));
                     }
                 }
                 Err(error) => give_up(&error, group, &mut open, results),
@@ -247,15 +237,7 @@ impl Twenty {
 /// What cannot go on for one group cannot for the others, which were not sent.
 fn give_up(error: &Error, group: Vec<Entry>, open: &mut Vec<Vec<Entry>>, results: &mut [Option<Result<Written>>]) {
     for entry in group.into_iter().chain(open.drain(..).flatten()) {
-        results[entry.place] = Some(Err(same(error)));
-    }
-}
-
-fn same(error: &Error) -> Error {
-    let told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
-    match error.until() {
-        Some(until) => told.with_until(until),
-        None => told,
+        results[entry.place] = Some(Err(again(error)));
     }
 }
 
