@@ -43,7 +43,13 @@ impl Twenty {
     }
 
     pub(crate) fn new(client: Client, config: TwentyConfig) -> Self {
-        Self { client, config, workspace: Mutex::default(), schema_change: Mutex::default(), counts_updates: AtomicBool::new(false) }
+        Self {
+            client,
+            config,
+            workspace: Mutex::default(),
+            schema_change: Mutex::default(),
+            counts_updates: AtomicBool::new(false),
+        }
     }
 
     /// Whether several updates in one call are as dear as a call for each.

@@ -198,9 +198,6 @@ fn describe_field(object: &MetaObject, meta: &MetaField) -> Option<FieldSchema> 
     // The server takes records without a name, but nobody finds them.
     let named = ["company", "person", "opportunity"].contains(&object.singular.as_str());
     field.required = named && object.label_field.as_deref() == Some(meta.name.as_str());
-    if ["updatedAt"].contains(&meta.name.as_str()) {
-        field.writable = false;
-    }
     let stage = field.concept == Some(FieldConcept::Stage);
     field.options =
         meta.options.iter().filter_map(|option| option_of(option, stage.then_some(&*object.label_plural))).collect();
@@ -254,6 +251,7 @@ fn concept(object: &MetaObject, field: &MetaField) -> Option<FieldConcept> {
 /// The type of a field's values; none for what cannot be written as a value.
 fn core_type(wire: &str, settings: &Json) -> Option<FieldType> {
     Some(match wire {
+        "TEXT" if settings["displayedMaxRows"].as_u64().is_some_and(|rows| rows > 1) => FieldType::LongText,
         "TEXT" | "UUID" | "ACTOR" => FieldType::text(),
         "NUMBER" if settings["decimals"] == 0 || settings["dataType"] == "int" || settings["dataType"] == "bigint" => {
             FieldType::Int

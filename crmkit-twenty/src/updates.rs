@@ -168,9 +168,7 @@ fn selection(target: Target<'_>) -> (String, usize) {
 fn parts(wire: &str) -> &'static [&'static str] {
     match wire {
         "EMAILS" => &["primaryEmail", "additionalEmails"],
-        "PHONES" => {
-            &["primaryPhoneNumber", "primaryPhoneCountryCode", "primaryPhoneCallingCode", "additionalPhones"]
-        }
+        "PHONES" => &["primaryPhoneNumber", "primaryPhoneCountryCode", "primaryPhoneCallingCode", "additionalPhones"],
         "LINKS" => &["primaryLinkUrl", "primaryLinkLabel", "secondaryLinks"],
         "CURRENCY" => &["amountMicros", "currencyCode"],
         "FULL_NAME" => &["firstName", "lastName"],

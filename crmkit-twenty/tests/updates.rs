@@ -117,7 +117,9 @@ async fn updates_arrive_however_they_are_counted() {
             assert!(results.iter().all(Result::is_ok), "{results:?}");
         }
         let requests = bench.simulator.requests().split_off(before);
-        assert!(bench.simulator.rows("people").iter().all(|row| row["jobTitle"].as_str().unwrap().starts_with("after")));
+        assert!(
+            bench.simulator.rows("people").iter().all(|row| row["jobTitle"].as_str().unwrap().starts_with("after"))
+        );
         // Once it is known to count each, they go one by one, and no more often than the limit allows.
         let expected = if each { 100..200 } else { 12..13 };
         assert!(expected.contains(&requests.len()), "{each}: {}", requests.len());
@@ -132,9 +134,7 @@ async fn a_lost_answer_is_told_for_each() {
     bench.simulator.fault(Fault::on("POST", "/graphql", Effect::CloseAfterApply));
     let results = bench.write((0..20).map(|n| change(n, [])).collect()).await;
     assert!(
-        results
-            .iter()
-            .all(|result| result.as_ref().is_err_and(|error| error.retry() == crmkit_core::Retry::Verify))
+        results.iter().all(|result| result.as_ref().is_err_and(|error| error.retry() == crmkit_core::Retry::Verify))
     );
     assert!(bench.simulator.rows("people").iter().all(|row| row["jobTitle"].as_str().unwrap().starts_with("after")));
 }
