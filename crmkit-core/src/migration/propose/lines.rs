@@ -4,8 +4,7 @@ use super::{Lines, Proposing, safe, why};
 use crate::{Badge, FieldConcept, FieldSchema, FieldType, ObjectConcept, TransformCall};
 
 /// Concepts that other steps fill, or that nothing can fill.
-const ELSEWHERE: [FieldConcept; 4] =
-    [FieldConcept::Owner, FieldConcept::Id, FieldConcept::ModifiedAt, FieldConcept::Currency];
+const ELSEWHERE: [FieldConcept; 3] = [FieldConcept::Owner, FieldConcept::Id, FieldConcept::Currency];
 
 /// What can stand for a concept that the source lacks.
 fn stand_ins(concept: FieldConcept) -> &'static [FieldConcept] {
