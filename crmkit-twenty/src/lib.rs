@@ -30,6 +30,7 @@ mod client;
 mod config;
 mod connector;
 mod convert;
+mod csv;
 mod error;
 mod metadata;
 mod naming;
@@ -46,6 +47,7 @@ mod writer;
 pub use builder::{TwentyBuilder, windows};
 pub use config::TwentyConfig;
 pub use connector::Twenty;
+pub use csv::{Attached, CSV_KIND, DeliveredFile, Delivery, TwentyCsv};
 
 /// The connector's kind in configurations and documents.
 pub const KIND: &str = "twenty";

@@ -15,7 +15,7 @@ use crate::{
 /// Joins a pipeline's name and a stage's in the label of an option: Twenty has one pick-list of stages.
 pub(crate) const STAGE_JOINT: &str = " / ";
 /// Objects that can be written although the server calls them its own.
-const JOINS: [&str; 2] = ["taskTarget", "noteTarget"];
+pub(crate) const JOINS: [&str; 2] = ["taskTarget", "noteTarget"];
 
 /// A workspace as it was last seen.
 #[derive(Debug)]

@@ -94,7 +94,7 @@ enum Created {
 }
 
 impl Twenty {
-    fn body(&self, target: Target<'_>, operation: &Operation) -> Result<Map<String, Json>> {
+    pub(crate) fn body(&self, target: Target<'_>, operation: &Operation) -> Result<Map<String, Json>> {
         let region = self.config.phone_region.as_deref();
         let (creating, name) = match operation.kind {
             OperationKind::Create => (true, CREATE),
@@ -242,7 +242,7 @@ fn give_up(error: &Error, group: Vec<Entry>, open: &mut Vec<Vec<Entry>>, results
 }
 
 /// The paths of values that only one record may have: `id`, `emails.primaryEmail`.
-fn unique_paths(target: Target<'_>) -> Vec<String> {
+pub(crate) fn unique_paths(target: Target<'_>) -> Vec<String> {
     let unique = target.meta.fields.iter().filter(|field| field.is_unique && field.name != "id");
     let path = |field: &crate::metadata::MetaField| match field.ty.as_str() {
         "EMAILS" => Some(format!("{}.primaryEmail", field.name)),
@@ -253,7 +253,7 @@ fn unique_paths(target: Target<'_>) -> Vec<String> {
     std::iter::once("id".to_owned()).chain(unique.filter_map(path)).collect()
 }
 
-fn unique_value(body: &Map<String, Json>, path: &str) -> Option<String> {
+pub(crate) fn unique_value(body: &Map<String, Json>, path: &str) -> Option<String> {
     let mut parts = path.split('.');
     let mut json = body.get(parts.next()?)?;
     for part in parts {
