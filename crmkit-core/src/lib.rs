@@ -142,8 +142,8 @@ pub use compare::{same_value, visible_text};
 pub use concept::{FieldConcept, ObjectConcept};
 pub use credentials::{Credentials, FixedToken};
 pub use destination::{
-    Destination, DestinationWriter, ExistingItem, Fields, ItemKind, Operation, OperationKind, Permission, Probe,
-    Provisioner, Reader, Remover, SchemaItem, SharedDestination, Stored, User, WriteBatch, Written,
+    CustomObject, Destination, DestinationWriter, ExistingItem, Fields, ItemKind, Operation, OperationKind, Permission,
+    Probe, Provisioner, Reader, Remover, SchemaItem, SharedDestination, Stored, User, WriteBatch, Written,
 };
 pub use digest::Digest;
 pub use engine::{
@@ -174,8 +174,9 @@ pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
 pub(crate) use plan::custom_fields;
 pub use plan::{
-    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan,
-    PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question, SamplePlan, StagePlan, TransformCall,
+    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, ItemPlan, Mapping, MatchPolicy, MatchRule, ObjectPlan,
+    Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question, SamplePlan,
+    StagePlan, TransformCall, Unresolved,
 };
 pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};

@@ -12,6 +12,7 @@ mod conflict;
 mod event;
 mod execute;
 mod facts;
+mod file;
 mod gate;
 mod gone;
 mod intake;

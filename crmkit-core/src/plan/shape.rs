@@ -74,6 +74,15 @@ const FIELD: Shape = Shape::Table(&[
     may("options", TEXTS),
     may("use_existing", Shape::Text),
 ]);
+const OBJECT: Shape =
+    Shape::Table(&[must("id", Shape::Text), must("name", Shape::Text), may("use_existing", Shape::Text)]);
+const ITEM: Shape = Shape::Table(&[
+    must("kind", Shape::Choice(&["option", "label", "activity_type", "lead_source", "filter"])),
+    must("object", Shape::Text),
+    may("field", Shape::Text),
+    must("names", TEXTS),
+    may("conditions", Shape::List(&PREDICATE)),
+]);
 const PREDICATE: Shape = Shape::Table(&[
     must("field", Shape::Text),
     may("one_of", TEXTS),
@@ -88,6 +97,7 @@ const LINE: Shape = Shape::Table(&[
     must("to", Shape::Text),
     may("transforms", Shape::List(&Shape::Transform)),
     may("link", Shape::Text),
+    may("unresolved", Shape::Choice(&["hold", "leave"])),
     may("required", Shape::YesNo),
     may("overwrite", Shape::Choice(&["always", "if_empty", "never"])),
     may("badge", Shape::Choice(&["1:1", "1:many", "many:1", "lossy", "folded", "guide only"])),
@@ -122,7 +132,9 @@ pub(super) const PLAN: Shape = Shape::Table(&[
     may("delta", DELTA),
     may("questions", Shape::List(&QUESTION)),
     may("pipelines", Shape::List(&PIPELINE)),
+    may("objects", Shape::List(&OBJECT)),
     may("fields", Shape::List(&FIELD)),
+    may("items", Shape::List(&ITEM)),
     may("mappings", Shape::List(&MAPPING)),
 ]);
 

@@ -11,6 +11,7 @@ mod left_out;
 mod lost;
 mod matching;
 mod owners;
+mod relations;
 #[cfg(feature = "sqlite")]
 mod spool;
 mod sqlite;

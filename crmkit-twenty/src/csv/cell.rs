@@ -43,16 +43,11 @@ pub(super) fn cells(wire: &str, value: &Json) -> Vec<String> {
             }
             None => vec![String::new(), String::new()],
         },
-        "ADDRESS" => [
-            "addressStreet1",
-            "addressStreet2",
-            "addressCity",
-            "addressState",
-            "addressCountry",
-            "addressPostcode",
-        ]
-        .map(part)
-        .into(),
+        "ADDRESS" => {
+            ["addressStreet1", "addressStreet2", "addressCity", "addressState", "addressCountry", "addressPostcode"]
+                .map(part)
+                .into()
+        }
         "RICH_TEXT" | "RICH_TEXT_V2" => vec![part("markdown")],
         "BOOLEAN" => vec![value.as_bool().map(|yes| if yes { "TRUE" } else { "FALSE" }).unwrap_or_default().to_owned()],
         "MULTI_SELECT" | "ARRAY" => vec![list(value)],

@@ -122,7 +122,8 @@ impl Table {
             line.clear();
             let length = reader.read_until(b'\n', &mut line).map_err(failed)?;
             // A line without an end was never answered for.
-            let Some(json) = (line.last() == Some(&b'\n')).then(|| serde_json::from_slice::<Json>(&line).ok()).flatten()
+            let Some(json) =
+                (line.last() == Some(&b'\n')).then(|| serde_json::from_slice::<Json>(&line).ok()).flatten()
             else {
                 break;
             };
