@@ -299,6 +299,12 @@ pub trait DestinationWriter: Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether it only delivers: what was written lies in files that people import, and what is read back is those files. A run
+    /// ends delivered then, and nothing says that it arrived.
+    fn delivers(&self) -> bool {
+        false
+    }
+
     /// Finding, fetching and scanning, if the destination can be read.
     fn reader(&self) -> Option<&dyn Reader> {
         None

@@ -1,15 +1,17 @@
 //! What a workspace's objects and fields are, in core's words.
 
 use crmkit_core::{
-    Abilities, Destination, ExistingItem, FieldConcept, FieldName, FieldSchema, FieldType, ItemKind, LinkCarrier,
-    ObjectConcept, ObjectName, ObjectSchema, OptionSchema, Permission, RecordId, Recovery, Removal, Schema, SchemaItem,
-    User, indexmap::IndexMap,
+    Abilities, CustomObject, Destination, ExistingItem, FieldConcept, FieldName, FieldSchema, FieldType, ItemKind,
+    LinkCarrier, ObjectConcept, ObjectName, ObjectSchema, OptionSchema, Permission, RecordId, Recovery, Removal,
+    Schema, SchemaItem, User, indexmap::IndexMap,
 };
 use serde_json::Value as Json;
 
 use crate::{
-    KIND, TwentyConfig,
+    KIND, TwentyConfig, junction,
     metadata::{MetaField, MetaObject},
+    naming::field_name,
+    provisioner::is_taken,
 };
 
 /// Joins a pipeline's name and a stage's in the label of an option: Twenty has one pick-list of stages.
@@ -39,14 +41,27 @@ impl Workspace {
         Self { schema, objects }
     }
 
+    /// A label for the other side of a relation, whose name is made of it and has to be free there.
+    pub(crate) fn free_label(&self, object: &MetaObject, label: &str) -> String {
+        let taken = |label: &str| is_taken(object, &field_name(label, |_| false));
+        let mut free = label.to_owned();
+        let mut count = 1;
+        while taken(&free) {
+            count += 1;
+            free = format!("{label} {count}");
+        }
+        free
+    }
+
     /// The workspace as a destination.
     pub(crate) fn describe(&self, account: String, users: &[Json]) -> Destination {
         let mut destination = Destination::new(KIND, account);
-        let abilities = |object: &ObjectSchema| (object.name.clone(), abilities());
-        destination.abilities = self.schema.objects.values().map(abilities).collect();
+        let able = |object: &ObjectSchema| (object.name.clone(), abilities());
+        destination.abilities = self.schema.objects.values().map(able).collect();
         destination.schema = self.schema.clone();
         destination.users = users.iter().map(user).collect();
         destination.items = self.items();
+        destination.custom_object = Some(CustomObject { schema: new_object(), abilities: abilities() });
         let unknown = ["delete", "see_all", "schema", "set_owner"].map(|name| (name.to_owned(), Permission::Unknown));
         destination.permissions = unknown.into_iter().collect();
         destination.gotchas = GOTCHAS.iter().map(|text| (*text).to_owned()).collect();
@@ -67,6 +82,9 @@ impl Workspace {
                     },
                 });
             };
+            if meta.is_custom {
+                add(ItemKind::Object, object.name.as_str(), None, &object.label, None);
+            }
             for field in object.fields.values() {
                 let id = field.name.as_str();
                 if field.custom {
@@ -134,12 +152,25 @@ fn describe_object(object: &MetaObject, objects: &IndexMap<String, MetaObject>) 
         "task" => ObjectConcept::Activity,
         "note" => ObjectConcept::Note,
         name if JOINS.contains(&name) => ObjectConcept::Link,
+        _ if junction::is_ours(object) => ObjectConcept::Link,
         _ => ObjectConcept::CustomObject,
     };
     let mut schema = ObjectSchema::new(object.singular.as_str(), object.label.as_str(), concept);
     schema.custom_fields = concept != ObjectConcept::Link;
     for field in &object.fields {
         if let Some(field) = describe_field(object, field) {
+            schema.fields.insert(field.name.clone(), field);
+        }
+    }
+    // So is a tie of a many-to-many relation.
+    for junction in objects.values() {
+        if let Some(field) = junction::field(object, junction)
+            && !schema.fields.contains_key(&field.name)
+            && field
+                .ty
+                .links_to()
+                .is_some_and(|to| to.iter().all(|to| objects.get(to.as_str()).is_some_and(is_written)))
+        {
             schema.fields.insert(field.name.clone(), field);
         }
     }
@@ -154,7 +185,8 @@ fn describe_object(object: &MetaObject, objects: &IndexMap<String, MetaObject>) 
             if !objects.get(target).is_some_and(is_written) {
                 continue;
             }
-            let mut field = FieldSchema::new(to.column(), to.label.as_str(), FieldType::link(target));
+            let mut field =
+                FieldSchema::new(to.column(), to.label.as_str(), FieldType::Links { to: vec![target.into()] });
             field.concept = concept_of_link(target);
             field.carrier = Some(LinkCarrier {
                 object: join.singular.as_str().into(),
@@ -166,6 +198,42 @@ fn describe_object(object: &MetaObject, objects: &IndexMap<String, MetaObject>) 
         }
     }
     schema
+}
+
+/// What a new object has.
+fn new_object() -> ObjectSchema {
+    let field = |name: &str, label: &str, ty: &str| MetaField {
+        id: String::new(),
+        name: name.to_owned(),
+        label: label.to_owned(),
+        ty: ty.to_owned(),
+        is_custom: false,
+        is_nullable: true,
+        is_unique: false,
+        options: Vec::new(),
+        settings: Json::Null,
+        target: None,
+    };
+    let fields = vec![
+        field("id", "Id", "UUID"),
+        field("name", "Name", "TEXT"),
+        field("createdAt", "Creation date", "DATE_TIME"),
+        field("updatedAt", "Last update", "DATE_TIME"),
+        field("createdBy", "Created by", "ACTOR"),
+    ];
+    let meta = MetaObject {
+        id: String::new(),
+        singular: String::new(),
+        plural: String::new(),
+        label: String::new(),
+        label_plural: String::new(),
+        is_system: false,
+        is_custom: true,
+        description: String::new(),
+        label_field: Some("name".to_owned()),
+        fields,
+    };
+    describe_object(&meta, &IndexMap::new())
 }
 
 fn concept_of_link(target: &str) -> Option<FieldConcept> {
@@ -221,6 +289,7 @@ fn concept(object: &MetaObject, field: &MetaField) -> Option<FieldConcept> {
         (_, "updatedAt") => F::ModifiedAt,
         (_, "createdBy") => F::Author,
         ("company" | "person" | "opportunity", "name") => F::Name,
+        (_, name) if object.is_custom && object.label_field.as_deref() == Some(name) => F::Name,
         ("task" | "note", "title") => F::Subject,
         ("task" | "note", "bodyV2" | "body") if field.ty.starts_with("RICH_TEXT") => F::Body,
         ("company", "domainName") => F::Website,
@@ -292,6 +361,8 @@ pub(crate) fn wire_type(ty: &FieldType, rich: &'static str) -> Option<(&'static 
         FieldType::Option => ("SELECT", Json::Null),
         FieldType::Options => ("MULTI_SELECT", Json::Null),
         FieldType::Link { .. } => ("RELATION", Json::Null),
+        // An object of its own.
+        FieldType::Links { .. } => return None,
         FieldType::Any => ("ARRAY", Json::Null),
         _ => return None,
     })

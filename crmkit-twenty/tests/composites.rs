@@ -202,15 +202,9 @@ async fn every_type(version: Version) {
     let cases = cases();
     let mut names: Vec<FieldName> = Vec::new();
     for case in &cases {
-        let item = SchemaItem {
-            kind: ItemKind::Field,
-            object: "company".into(),
-            parent: None,
-            name: case.label.to_owned(),
-            ty: Some(case.ty.clone()),
-            options: case.options.iter().map(|option| (*option).to_owned()).collect(),
-            probability: None,
-        };
+        let mut item = SchemaItem::new(ItemKind::Field, "company", case.label);
+        item.ty = Some(case.ty.clone());
+        item.options = case.options.iter().map(|option| (*option).to_owned()).collect();
         let soon = Utc::now() + TimeDelta::seconds(60);
         let made = bench.twenty.provisioner().unwrap().create(&item, soon).await;
         names.push(made.unwrap_or_else(|error| panic!("{}: {error}", case.label)).as_str().into());

@@ -18,8 +18,11 @@ pub struct Reconciliation {
     pub format: String,
     /// Always 1.
     pub version: u32,
-    /// Nothing missing, nothing different, nothing held, and the balances hold.
+    /// Nothing missing, nothing different, nothing held, and the balances hold. Never so where the records were only delivered.
     pub clean: bool,
+    /// What was read back are files that people import: nothing here says that the records arrived.
+    #[serde(default)]
+    pub delivered: bool,
     /// The balances per mapping, with what was verified.
     pub objects: Vec<VerifiedCount>,
     /// How creates whose answer was lost were resolved, over all passes.
@@ -105,7 +108,9 @@ impl Migration {
             .map(|(_, mismatch)| mismatch)
             .collect();
         let held = self.held_reasons(&plan, None).await?;
+        let delivered = self.core.destination.delivers();
         let clean = record.finished.is_some()
+            && !delivered
             && held.is_empty()
             && mismatches.is_empty()
             && objects
@@ -115,6 +120,7 @@ impl Migration {
             format: "crmkit.reconciliation".to_owned(),
             version: 1,
             clean,
+            delivered,
             objects,
             uncertain: uncertain_counts(&counts),
             mismatches,

@@ -10,8 +10,7 @@ use std::{
 };
 
 use crmkit_core::{
-    DestinationWriter, Error, FieldName, ObjectName, Operation, OperationKind, Reader, RecordId, Result, Retry,
-    WriteBatch,
+    DestinationWriter, FieldName, ObjectName, Operation, OperationKind, Reader, RecordId, Result, Retry, WriteBatch,
     chrono::{DateTime, Utc},
 };
 use serde::Serialize;

@@ -122,6 +122,7 @@ impl DestinationWriter for TwentyCsv {
                 update: true,
                 remove: Removal::Hard,
                 volatile: Vec::new(),
+                max_bytes: None,
             };
         }
         for object in destination.schema.objects.values_mut() {

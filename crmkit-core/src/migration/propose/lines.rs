@@ -24,12 +24,13 @@ impl<'a> Proposing<'a> {
     /// Links, each to the mapping that writes what it links to.
     pub(super) fn links(&mut self, lines: &mut Lines<'a>) {
         for target in lines.to.fields.values() {
-            let FieldType::Link { to: objects } = &target.ty else { continue };
+            let Some(objects) = target.ty.links_to() else { continue };
+            let takes_several = matches!(target.ty, FieldType::Links { .. });
             if !lines.is_free(target) || target.concept == Some(FieldConcept::Owner) {
                 continue;
             }
             let fits = |field: &FieldSchema| {
-                let FieldType::Link { to } = &field.ty else { return None };
+                let to = field.ty.links_to().filter(|_| takes_several || matches!(field.ty, FieldType::Link { .. }))?;
                 let pairs = self.pairs.iter();
                 pairs.into_iter().find(|pair| to.contains(&pair.from.name) && objects.contains(&pair.to.name))
             };
@@ -54,7 +55,7 @@ impl<'a> Proposing<'a> {
     pub(super) fn by_concept(&mut self, lines: &mut Lines<'a>) {
         for target in lines.to.fields.values() {
             let Some(concept) = target.concept.filter(|concept| !ELSEWHERE.contains(concept)) else { continue };
-            if !lines.is_free(target) || matches!(target.ty, FieldType::Link { .. }) {
+            if !lines.is_free(target) || target.ty.links_to().is_some() {
                 continue;
             }
             // A name in parts comes from the parts where the source has them: taking a full name apart is a guess.
@@ -126,7 +127,7 @@ impl<'a> Proposing<'a> {
     /// Fields that are named alike.
     pub(super) fn by_name(&mut self, lines: &mut Lines<'a>) {
         for target in lines.to.fields.values() {
-            if !lines.is_free(target) || matches!(target.ty, FieldType::Link { .. }) {
+            if !lines.is_free(target) || target.ty.links_to().is_some() {
                 continue;
             }
             let found = lines.from.fields.values().find(|field| {
