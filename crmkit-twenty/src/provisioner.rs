@@ -97,10 +97,10 @@ impl Provisioner for Twenty {
                 None => Ok(()),
             },
             ItemKind::Option => match item.item.parent.as_deref().and_then(field) {
-                Some(field) => self.remove_option(field, &item.id, send_before).await,
+                Some(field) => self.remove_option(target, field, &item.id, send_before).await,
                 None => Ok(()),
             },
-            ItemKind::Stage => self.remove_option(stage_field(target)?, &item.id, send_before).await,
+            ItemKind::Stage => self.remove_option(target, stage_field(target)?, &item.id, send_before).await,
             ItemKind::Pipeline
             | ItemKind::Label
             | ItemKind::Object
@@ -217,11 +217,25 @@ impl Twenty {
         Ok(value)
     }
 
-    async fn remove_option(&self, field: &MetaField, value: &str, send_before: DateTime<Utc>) -> Result<()> {
+    /// Removes an option that no record has, in the trash either: those that had it would silently fall to the default.
+    async fn remove_option(
+        &self,
+        target: Target<'_>,
+        field: &MetaField,
+        value: &str,
+        send_before: DateTime<Utc>,
+    ) -> Result<()> {
         let mut options = field.options.clone();
         options.retain(|option| option["value"] != value);
         if options.len() == field.options.len() {
             return Ok(());
+        }
+        let has = if field.ty == "MULTI_SELECT" { format!("[containsAny]:[{value}]") } else { format!("[eq]:{value}") };
+        let filter = format!("{}{has},{TRASHED_TOO}", field.name);
+        let list = target.request(RETIRE, Method::GET).query("filter", filter).query("limit", 1);
+        if !self.client.page(list).await?.items.is_empty() {
+            let why = "records that stay have this option";
+            return Err(Error::new(ErrorKind::Rejected, RETIRE, why, Retry::Never).with_context("field", &field.name));
         }
         self.set_options(RETIRE, field, &options, send_before).await
     }

@@ -79,10 +79,11 @@ fn source() -> MockSource {
         )
 }
 
-fn plan() -> Plan {
+fn plan(target: &str) -> Plan {
     let end = |kind: &str| PlanEnd { kind: kind.into(), instance: None };
     let mut plan = Plan::new(end("mock"), end("twenty"));
     plan.stop_when = 1.0;
+    plan.owners.unowned = Some("tim@apple.dev".into());
     plan.objects = vec![ObjectPlan { id: "pets".into(), name: "Pet".into(), use_existing: None }];
     let field = |id: &str, object: &str, name: &str, ty: FieldType| FieldPlan {
         id: id.into(),
@@ -105,9 +106,7 @@ fn plan() -> Plan {
         object: "opportunity".into(),
         name: "Sales".into(),
         use_existing: None,
-        stages: ["Qualified", "Won", "Lost"]
-            .map(|name| StagePlan { name: name.into(), probability: None })
-            .into(),
+        stages: ["Qualified", "Won", "Lost"].map(|name| StagePlan { name: name.into(), probability: None }).into(),
     }];
     let line = |id: &str, from: &str, to: &str| FieldLine::new(id, [from], to);
     let full_name = line("contacts.name", "name", "name").through(crmkit_core::TransformCall::bare("split_name"));
@@ -127,9 +126,14 @@ fn plan() -> Plan {
             .with(line("pets.keeper", "keeper", "custom:keeper").linking("contacts")),
         Mapping::new("notes", "notes", "note")
             .with(line("notes.name", "name", "title"))
-            .with(line("notes.about", "about", "targetPersonId").linking("contacts")),
+            .with(line("notes.about", "about", target).linking("contacts")),
     ];
     plan
+}
+
+/// The column by which a note is about a person.
+fn target_of(version: Version) -> &'static str {
+    if version < Version::V2_19 { "personId" } else { "targetPersonId" }
 }
 
 struct World {
@@ -156,7 +160,7 @@ impl World {
             .clock(clock)
             .build()
             .unwrap();
-        Self { simulator, source, twenty, migration, plan: plan() }
+        Self { simulator, source, twenty, migration, plan: plan(target_of(version)) }
     }
 
     async fn run(&self) -> RunReport {
@@ -250,8 +254,7 @@ async fn there_and_back(version: Version, drop_every: u64) {
     }
     let notes = world.rows("notes");
     let both = notes.iter().find(|row| row["title"] == "both").unwrap();
-    let target = if version < Version::V2_19 { "personId" } else { "targetPersonId" };
-    let about = world.pairs("noteTargets", "noteId", target);
+    let about = world.pairs("noteTargets", "noteId", target_of(version));
     assert_eq!(about, sorted(vec![tie(&both["id"], &people["ann"]), tie(&both["id"], &people["ben"])]));
     // Stages are appended in order, after those that were there.
     let described = world.twenty.describe().await.unwrap();
@@ -282,7 +285,7 @@ async fn what_the_plan_asks_for_is_made_filled_proved_and_taken_back() {
 
 #[tokio::test]
 async fn lost_answers_make_nothing_twice() {
-    for every in [2, 3, 5] {
+    for every in [2, 3] {
         there_and_back(Version::V2_19, every).await;
     }
 }
@@ -307,7 +310,8 @@ async fn what_others_use_stays() {
     let back = world.migration.rollback(&approval).await.unwrap();
     let kept: Vec<String> = back.kept_items.iter().map(|kept| format!("{kept:?}")).collect();
     assert!(
-        kept.iter().any(|kept| kept.contains("Pet")) && kept.iter().any(|kept| kept.contains("Advisor")),
+        kept.iter().any(|kept| kept.contains("object:pets"))
+            && kept.iter().any(|kept| kept.contains("company/advisors")),
         "{kept:?}"
     );
     assert_eq!((world.rows("pets").len(), world.rows("advisors").len()), (1, 1));
