@@ -45,7 +45,7 @@ pub(crate) use lookup::key_of;
 pub(crate) use pass::{ALL, GATE, PassContext, describe_pass, pass_key, plan_error};
 pub use pass::{PassKind, PassRecord, Phase, Task};
 pub use runner::{load_state, run_pass};
-pub(crate) use spool::Spool;
+pub(crate) use spool::{Spool, kind as spool_kind};
 pub use survey::Kept;
 pub(crate) use survey::kept_kind;
 pub use verify::{ComparedField, ComparedRecord, Mismatch};

@@ -62,6 +62,9 @@ pub struct Plan {
     /// What a delta does.
     #[serde(default, skip_serializing_if = "DeltaPlan::is_default")]
     pub delta: DeltaPlan,
+    /// How it can be taken back.
+    #[serde(default, skip_serializing_if = "RollbackPlan::is_default")]
+    pub rollback: RollbackPlan,
     /// What a person still has to answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
@@ -104,6 +107,7 @@ impl Plan {
             owners: OwnerPlan::default(),
             sample: SamplePlan::default(),
             delta: DeltaPlan::default(),
+            rollback: RollbackPlan::default(),
             questions: Vec::new(),
             pipelines: Vec::new(),
             objects: Vec::new(),
@@ -176,6 +180,26 @@ pub struct DeltaPlan {
 }
 
 impl DeltaPlan {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How a migration can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RollbackPlan {
+    /// Hours after the last pass that wrote; later a rollback needs somebody's name and reason.
+    pub window_hours: u32,
+}
+
+impl Default for RollbackPlan {
+    fn default() -> Self {
+        Self { window_hours: 72 }
+    }
+}
+
+impl RollbackPlan {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -52,6 +52,7 @@ const SAMPLE: Shape = Shape::Table(&[
     may("seed", Shape::Whole(u64::MAX)),
 ]);
 const DELTA: Shape = Shape::Table(&[may("conflict", Shape::Choice(&["keep_theirs", "take_ours", "hold"]))]);
+const ROLLBACK: Shape = Shape::Table(&[may("window_hours", U32)]);
 const QUESTION: Shape = Shape::Table(&[
     must("id", Shape::Text),
     may("about", Shape::Text),
@@ -130,6 +131,7 @@ pub(super) const PLAN: Shape = Shape::Table(&[
     may("owners", OWNERS),
     may("sample", SAMPLE),
     may("delta", DELTA),
+    may("rollback", ROLLBACK),
     may("questions", Shape::List(&QUESTION)),
     may("pipelines", Shape::List(&PIPELINE)),
     may("objects", Shape::List(&OBJECT)),

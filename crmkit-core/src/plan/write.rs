@@ -59,6 +59,11 @@ pub(super) fn plan(plan: &Plan) -> String {
     to.line("[delta]");
     to.entry("conflict", &plan.delta.conflict);
 
+    to.gap();
+    to.comment("Hours after the last writing pass in which everything can be taken back.");
+    to.line("[rollback]");
+    to.entry("window_hours", &plan.rollback.window_hours);
+
     to.part(
         !plan.questions.is_empty(),
         "What a person has to answer. A question without an answer blocks the approval.",

@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod cycles;
+mod decisions;
 mod delta;
 #[cfg(feature = "sqlite")]
 mod erasure;
