@@ -32,6 +32,7 @@ mod connector;
 mod convert;
 mod csv;
 mod error;
+mod files;
 mod junction;
 mod metadata;
 mod naming;

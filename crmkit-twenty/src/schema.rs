@@ -8,7 +8,7 @@ use crmkit_core::{
 use serde_json::Value as Json;
 
 use crate::{
-    KIND, TwentyConfig, junction,
+    KIND, TwentyConfig, files, junction,
     metadata::{MetaField, MetaObject},
     naming::field_name,
     provisioner::is_taken,
@@ -56,7 +56,11 @@ impl Workspace {
     /// The workspace as a destination.
     pub(crate) fn describe(&self, account: String, users: &[Json]) -> Destination {
         let mut destination = Destination::new(KIND, account);
-        let able = |object: &ObjectSchema| (object.name.clone(), abilities());
+        let able = |object: &ObjectSchema| {
+            let mut abilities = abilities();
+            abilities.max_bytes = (object.concept == Some(ObjectConcept::File)).then_some(files::LARGEST);
+            (object.name.clone(), abilities)
+        };
         destination.abilities = self.schema.objects.values().map(able).collect();
         destination.schema = self.schema.clone();
         destination.users = users.iter().map(user).collect();
@@ -115,7 +119,15 @@ impl Workspace {
 /// Whether records of it can be moved in: not what belongs to the server itself.
 fn is_written(object: &MetaObject) -> bool {
     let standard = ["company", "person", "opportunity", "task", "note"].contains(&object.singular.as_str());
-    standard || JOINS.contains(&object.singular.as_str()) || (object.is_custom && !object.is_system)
+    standard
+        || JOINS.contains(&object.singular.as_str())
+        || takes_files(object)
+        || (object.is_custom && !object.is_system)
+}
+
+/// Attachments of releases whose files are values of a field; before, they were addresses.
+fn takes_files(object: &MetaObject) -> bool {
+    object.singular == "attachment" && object.fields.iter().any(|field| field.name == "file" && field.ty == "FILES")
 }
 
 fn abilities() -> Abilities {
@@ -151,16 +163,26 @@ fn describe_object(object: &MetaObject, objects: &IndexMap<String, MetaObject>) 
         "opportunity" => ObjectConcept::Deal,
         "task" => ObjectConcept::Activity,
         "note" => ObjectConcept::Note,
+        "attachment" => ObjectConcept::File,
         name if JOINS.contains(&name) => ObjectConcept::Link,
         _ if junction::is_ours(object) => ObjectConcept::Link,
         _ => ObjectConcept::CustomObject,
     };
     let mut schema = ObjectSchema::new(object.singular.as_str(), object.label.as_str(), concept);
-    schema.custom_fields = concept != ObjectConcept::Link;
+    schema.custom_fields = ![ObjectConcept::Link, ObjectConcept::File].contains(&concept);
     for field in &object.fields {
         if let Some(field) = describe_field(object, field) {
             schema.fields.insert(field.name.clone(), field);
         }
+    }
+    if concept == ObjectConcept::File {
+        let told = |name: &str, label: &str, ty, concept| FieldSchema::new(name, label, ty).means(concept);
+        schema = schema.with(told(files::SIZE, "Size", FieldType::Int, FieldConcept::Size)).with(told(
+            files::MEDIA_TYPE,
+            "Media type",
+            FieldType::text(),
+            FieldConcept::MediaType,
+        ));
     }
     // So is a tie of a many-to-many relation.
     for junction in objects.values() {
@@ -307,6 +329,8 @@ fn concept(object: &MetaObject, field: &MetaField) -> Option<FieldConcept> {
         ("task", "dueAt") => F::Due,
         ("task", "status") => F::Status,
         (_, "accountOwner" | "owner" | "assignee") if to_member => F::Owner,
+        ("attachment", "name") => F::Name,
+        ("attachment", _) => concept_of_link(field.target.as_deref()?)?,
         (own, _) if field.is_custom && field.target.as_deref() == Some(own) && field.name.starts_with("parent") => {
             F::Parent
         }

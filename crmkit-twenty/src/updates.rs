@@ -154,7 +154,9 @@ fn selection(target: Target<'_>) -> (String, usize) {
     let mut names = vec!["id".to_owned(), "updatedAt".to_owned(), "deletedAt".to_owned()];
     let mut count = names.len();
     for name in target.schema.fields.values().filter(|field| field.carrier.is_none()).map(|field| &field.name) {
-        if names.iter().any(|known| known == name.as_str()) {
+        // What is told with a file is no field over there.
+        let there = target.meta.fields.iter().any(|field| field.column() == name.as_str());
+        if !there || names.iter().any(|known| known == name.as_str()) {
             continue;
         }
         let parts = parts(target.wire(name.as_str()));

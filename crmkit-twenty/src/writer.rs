@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Destination, DestinationWriter, Error, ErrorKind, FieldSchema, Fields, Operation, OperationKind, Provisioner,
-    Reader, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FieldConcept, FieldSchema, Fields, FileSink, ObjectConcept,
+    Operation, OperationKind, Provisioner, Reader, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
     chrono::{DateTime, Utc},
     http::reqwest::Method,
     same_value,
@@ -18,6 +18,7 @@ use crate::{
     connector::{Target, uuid},
     convert,
     error::again,
+    files::is_told,
     refusal::Refusal,
     updates::{Update, no_such_record},
 };
@@ -64,6 +65,10 @@ impl DestinationWriter for Twenty {
     }
 
     fn respells(&self, field: &FieldSchema, written: &Value, stored: Option<&Value>) -> bool {
+        // The bytes themselves tell, and are compared.
+        if is_told(&field.name) && matches!(field.concept, Some(FieldConcept::Size | FieldConcept::MediaType)) {
+            return true;
+        }
         same_value(&convert::kept(field, written, self.config.phone_region.as_deref()), stored)
     }
 
@@ -76,6 +81,10 @@ impl DestinationWriter for Twenty {
     }
 
     fn provisioner(&self) -> Option<&dyn Provisioner> {
+        Some(self)
+    }
+
+    fn file_sink(&self) -> Option<&dyn FileSink> {
         Some(self)
     }
 }
@@ -101,6 +110,9 @@ impl Twenty {
             OperationKind::Update { .. } => (false, UPDATE),
         };
         let mut fields: Fields = operation.fields.clone();
+        if target.schema.concept == Some(ObjectConcept::File) {
+            fields.retain(|name, _| !is_told(name));
+        }
         // A record's id is what it is.
         if let OperationKind::Update { id, .. } = &operation.kind
             && let Some(given) = fields.shift_remove("id")

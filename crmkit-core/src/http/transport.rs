@@ -15,15 +15,15 @@ use futures::{
 };
 use reqwest::{
     Client, Url,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
 
 use super::{Answer, Dialect, Request, Verdict, failure};
 use crate::{
-    AccountKey, Chunk, Clock, Credentials, Digest, Error, ErrorKind, FileStream, Hold, LimitSignal, RateBudget, Result,
-    Retry,
+    AccountBudget, AccountKey, Chunk, Clock, Credentials, Digest, Error, ErrorKind, FileStream, FixedToken, Hold,
+    LimitSignal, RateBudget, Result, Retry,
 };
 
 /// Sends requests for a connector. Clones share client, pause and account.
@@ -79,6 +79,8 @@ impl fmt::Debug for Transport {
 
 /// Tries of one request against a server that keeps throttling.
 const ATTEMPTS: u32 = 8;
+/// How long a request that carries a file may take.
+const FILE: Duration = Duration::from_secs(3600);
 /// The longest pause that is ours and not the server's.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -115,6 +117,25 @@ impl Transport {
     /// The clock that it waits on.
     pub fn clock(&self) -> &dyn Clock {
         &*self.0.clock
+    }
+
+    /// The same client towards an address that says by itself who may use it, as stores of files give out: no token is sent there, and
+    /// no budget asked.
+    ///
+    /// # Errors
+    /// `Input` for an address that is not encrypted and not loopback.
+    pub fn presigned(&self, origin: &str) -> Result<Self> {
+        let inner = &*self.0;
+        Ok(Self::new(
+            inner.client.clone(),
+            super::builder::check(origin)?,
+            Arc::new(Presigned(inner.dialect.clone())),
+            Arc::new(FixedToken::new(String::new())),
+            Arc::new(AccountBudget::unlimited(inner.clock.clone())),
+            inner.clock.clone(),
+            inner.patience,
+            inner.body_limit,
+        ))
     }
 
     /// Names the company whose windows all tokens share, once it is known; until then it is the host.
@@ -219,6 +240,28 @@ impl Transport {
             }
         });
         Ok(chunks.boxed())
+    }
+}
+
+/// A dialect without its token.
+#[derive(Debug)]
+struct Presigned(Arc<dyn Dialect>);
+
+impl Dialect for Presigned {
+    fn authorize(&self, _token: &SecretString) -> Result<(HeaderName, HeaderValue)> {
+        // Says nothing about anybody.
+        Ok((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+    }
+
+    fn signals(&self, _answer: &Answer) -> Vec<LimitSignal> {
+        Vec::new()
+    }
+
+    fn verdict(&self, request: &Request, answer: &Answer, now: DateTime<Utc>) -> Verdict {
+        match answer.status {
+            200..=299 => Verdict::Done,
+            _ => self.0.verdict(request, answer, now),
+        }
     }
 }
 
@@ -420,8 +463,14 @@ impl Inner {
             .header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some((content_type, body)) = body {
             call = call.header(CONTENT_TYPE, content_type).body(body);
+            if let Some(length) = request.length {
+                call = call.header(CONTENT_LENGTH, length);
+            }
         } else if let Some(json) = &request.json {
             call = call.header(CONTENT_TYPE, HeaderValue::from_static(request.content_type)).body(json.clone());
+        }
+        if request.lasting {
+            call = call.timeout(FILE);
         }
         let response = call.send().await.map_err(|error| failure::lost(request, error))?;
         let status = response.status().as_u16();

@@ -12,9 +12,9 @@ use std::{
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Abilities, Cursor, Destination, DestinationWriter, Error, ErrorKind, FieldSchema, ObjectName, Operation,
-    OperationKind, Page, PageRequest, Probe, Provisioner, Reader, RecordId, Recovery, Removal, Remover, Result, Retry,
-    Stored, Value, WriteBatch, Written,
+    Abilities, Cursor, Destination, DestinationWriter, Error, ErrorKind, FieldSchema, ObjectConcept, ObjectName,
+    Operation, OperationKind, Page, PageRequest, Probe, Provisioner, Reader, RecordId, Recovery, Removal, Remover,
+    Result, Retry, Stored, Value, WriteBatch, Written,
     chrono::{DateTime, Utc},
 };
 use serde_json::{Map, Value as Json};
@@ -125,6 +125,8 @@ impl DestinationWriter for TwentyCsv {
                 max_bytes: None,
             };
         }
+        // The dialog takes no files: they are uploaded after the import.
+        destination.schema.objects.retain(|_, object| object.concept != Some(ObjectConcept::File));
         for object in destination.schema.objects.values_mut() {
             for field in object.fields.values_mut() {
                 field.writable &= !NOT_IMPORTED.contains(&field.name.as_str());
