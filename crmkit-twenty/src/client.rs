@@ -65,7 +65,7 @@ impl Client {
         send_before: DateTime<Utc>,
     ) -> Result<()> {
         let mut request =
-            Request::new("twenty.file.store", Method::PUT, url.path()).send_before(send_before).length(size).lasting();
+            Request::new("twenty.file.store", Method::PUT, url.path()).send_before(send_before).length(size);
         for (name, value) in url.query_pairs() {
             request = request.query(name.into_owned(), value);
         }

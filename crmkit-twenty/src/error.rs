@@ -14,6 +14,8 @@ use crmkit_core::{
 };
 use serde_json::Value as Json;
 
+use crate::files::OPEN;
+
 /// No header tells how long. The bucket fills again once calls are 600 ms apart.
 const THROTTLED: Duration = Duration::from_secs(2);
 const OUTAGE: Duration = Duration::from_secs(5);
@@ -47,6 +49,8 @@ impl Dialect for TwentyDialect {
         };
         let refused = || Verdict::Unauthorized(error(ErrorKind::Auth, Retry::Never, "the API key was refused"));
         match answer.status {
+            // The bytes of a file.
+            200..=299 if request.operation() == OPEN => Verdict::Done,
             200..=299 => match json.as_ref() {
                 None => {
                     Verdict::Failed(error(ErrorKind::Protocol, request.uncertain(OUTAGE), "the answer is not JSON"))

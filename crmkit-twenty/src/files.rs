@@ -23,7 +23,7 @@ use crate::{
 };
 
 const STORE: &str = "twenty.file.store";
-const OPEN: &str = "twenty.file.open";
+pub(crate) const OPEN: &str = "twenty.file.open";
 /// The most bytes that go in a form.
 const FORM: u64 = 10_000_000;
 /// The most bytes of a file.
@@ -86,7 +86,7 @@ impl FileSink for Twenty {
             page.items.first().and_then(|record| record[&field.name][0]["url"].as_str()).ok_or_else(missing)?;
         // The address is signed and good for a day. The server may know itself by another name than we do.
         let url = Url::parse(address).map_err(|_| no_address())?;
-        let mut request = metadata(OPEN, Method::GET, url.path()).lasting();
+        let mut request = metadata(OPEN, Method::GET, url.path());
         for (name, value) in url.query_pairs() {
             request = request.query(name.into_owned(), value);
         }
@@ -137,7 +137,7 @@ impl Twenty {
         };
         let head = part("operations", operations) + &part("map", json!({"0": ["variables.file"]}));
         let form = stream::iter([Ok(Chunk::from(head.into_bytes()))]).chain(form).boxed();
-        let request = metadata(STORE, Method::POST, "/metadata").changing().lasting().send_before(upload.send_before);
+        let request = metadata(STORE, Method::POST, "/metadata").changing().send_before(upload.send_before);
         let answer = self.client.upload(request, &content_type, form).await?;
         id_of(&answer["data"]["uploadFilesFieldFile"]["id"])
     }

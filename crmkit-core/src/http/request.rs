@@ -30,8 +30,6 @@ pub struct Request {
     pub(super) content_type: &'static str,
     /// The length of a body that is a stream, where it is known.
     pub(super) length: Option<u64>,
-    /// It carries a file.
-    pub(super) lasting: bool,
     /// Whom it speaks for, where that is not the token's own user.
     pub(super) on_behalf_of: Option<String>,
     pub(super) class: CostClass,
@@ -64,7 +62,6 @@ impl Request {
             json: None,
             content_type: "application/json",
             length: None,
-            lasting: false,
             on_behalf_of: None,
             class: CostClass::from("api"),
             cost: 1,
@@ -95,12 +92,6 @@ impl Request {
     /// The same request, whose streamed body has this many bytes: some stores take no stream of unknown length.
     pub fn length(mut self, bytes: u64) -> Self {
         self.length = Some(bytes);
-        self
-    }
-
-    /// The same request, which carries a file and may take as long as an hour, whatever the timeout of others is.
-    pub fn lasting(mut self) -> Self {
-        self.lasting = true;
         self
     }
 

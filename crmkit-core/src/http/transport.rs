@@ -9,12 +9,12 @@ use std::{
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{
-    StreamExt, TryStreamExt,
+    TryStreamExt,
     lock::{Mutex as AsyncMutex, OwnedMutexGuard},
     stream,
 };
 use reqwest::{
-    Client, Url,
+    Client, Response, Url,
     header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -22,8 +22,8 @@ use tracing::Instrument;
 
 use super::{Answer, Dialect, Request, Verdict, failure};
 use crate::{
-    AccountBudget, AccountKey, Chunk, Clock, Credentials, Digest, Error, ErrorKind, FileStream, FixedToken, Hold,
-    LimitSignal, RateBudget, Result, Retry,
+    AccountBudget, AccountKey, Chunk, Clock, Credentials, Digest, Error, FileStream, FixedToken, Hold, LimitSignal,
+    RateBudget, Result, Retry,
 };
 
 /// Sends requests for a connector. Clones share client, pause and account.
@@ -149,6 +149,30 @@ impl Transport {
     /// # Errors
     /// As the type says.
     pub async fn send(&self, request: Request) -> Result<Answer> {
+        self.deliver(request, false).await.map(|(answer, _)| answer)
+    }
+
+    /// Sends a request and gives the body of a good answer as it comes, of any length: for files.
+    ///
+    /// # Errors
+    /// As the type says. The stream fails where the connection is lost before the body is whole; nothing is asked for again.
+    pub async fn download(&self, request: Request) -> Result<FileStream> {
+        let (answer, response) = self.deliver(request.clone(), true).await?;
+        let Some(response) = response else {
+            let whole = Chunk::from(answer.body);
+            return Ok(Box::pin(stream::once(async move { Ok(whole) })));
+        };
+        Ok(Box::pin(stream::try_unfold((response, request), |(mut response, request)| async move {
+            match response.chunk().await {
+                Ok(Some(chunk)) => Ok(Some((Chunk::from(&*chunk), (response, request)))),
+                Ok(None) => Ok(None),
+                Err(error) => Err(failure::lost(&request, error)),
+            }
+        })))
+    }
+
+    /// The answer that the dialect calls done; the body of a good one is left to come, where that is asked for.
+    async fn deliver(&self, request: Request, later: bool) -> Result<(Answer, Option<Response>)> {
         let inner = &*self.0;
         let started = inner.clock.now();
         let limit = started.checked_add_signed(delta(inner.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -161,7 +185,7 @@ impl Transport {
             let span =
                 tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
             let left = inner.clock.now();
-            let answer = inner.exchange(&request, &token).instrument(span).await?;
+            let (answer, rest) = inner.exchange(&request, &token, later).instrument(span).await?;
             drop(hold);
             let took = (inner.clock.now() - left).to_std().unwrap_or_default();
             inner.budget.report(&account, &request.class, &LimitSignal::Answered { status: answer.status, took }).await;
@@ -173,7 +197,7 @@ impl Transport {
                 inner.let_through(left);
             }
             match verdict {
-                Verdict::Done => return Ok(answer),
+                Verdict::Done => return Ok((answer, rest)),
                 Verdict::Failed(error) => return Err(error),
                 Verdict::Unauthorized(error) if renewed => return Err(error),
                 Verdict::Unauthorized(_) => {
@@ -217,30 +241,6 @@ impl Transport {
         inner.judge_once(&request, &asked.account, asked.left, asked.token, &answer).await?;
         Ok(answer)
     }
-
-    /// The body of a good answer as it comes in, of any length.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send), for the request; the stream's own where the connection is lost on the way.
-    pub async fn download(&self, request: Request) -> Result<FileStream> {
-        let inner = &*self.0;
-        let asked = inner.ask_once(&request, None).await?;
-        if !asked.response.status().is_success() {
-            let answer = inner.read(&request, asked.response).await?;
-            inner.judge_once(&request, &asked.account, asked.left, asked.token, &answer).await?;
-            let message = "the answer is not what the interface documents";
-            return Err(Error::new(ErrorKind::Protocol, request.operation, message, Retry::Never));
-        }
-        inner.let_through(asked.left);
-        let chunks = stream::try_unfold((asked.response, request), |(mut response, request)| async move {
-            match response.chunk().await {
-                Ok(Some(bytes)) => Ok(Some((Chunk::from(&bytes[..]), (response, request)))),
-                Ok(None) => Ok(None),
-                Err(error) => Err(failure::lost(&request, error)),
-            }
-        });
-        Ok(chunks.boxed())
-    }
 }
 
 /// A dialect without its token.
@@ -276,7 +276,7 @@ impl AsRef<[u8]> for ChunkBytes {
 
 /// A request that was sent, and what began to come back.
 struct Asked {
-    response: reqwest::Response,
+    response: Response,
     account: AccountKey,
     token: SecretString,
     left: DateTime<Utc>,
@@ -390,7 +390,7 @@ impl Inner {
         let left = self.clock.now();
         let span =
             tracing::debug_span!("http", operation = request.operation, attempt = 1, status = tracing::field::Empty);
-        let response = self.open(request, &token, body).instrument(span).await?;
+        let response = self.open(request, &token, body, true).instrument(span).await?;
         Ok(Asked { response, account, token, left })
     }
 
@@ -438,9 +438,18 @@ impl Inner {
     }
 
     /// One request, one answer.
-    async fn exchange(&self, request: &Request, token: &SecretString) -> Result<Answer> {
-        let response = self.open(request, token, None).await?;
-        self.read(request, response).await
+    async fn exchange(
+        &self,
+        request: &Request,
+        token: &SecretString,
+        later: bool,
+    ) -> Result<(Answer, Option<Response>)> {
+        let mut response = self.open(request, token, None, later).await?;
+        if later && response.status().is_success() {
+            let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+            return Ok((Answer { status, headers, body: Vec::new() }, Some(response)));
+        }
+        Ok((self.read(request, response).await?, None))
     }
 
     /// One request, up to the head of its answer.
@@ -449,7 +458,8 @@ impl Inner {
         request: &Request,
         token: &SecretString,
         body: Option<(String, reqwest::Body)>,
-    ) -> Result<reqwest::Response> {
+        lasting: bool,
+    ) -> Result<Response> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
         if !request.query.is_empty() {
@@ -469,7 +479,7 @@ impl Inner {
         } else if let Some(json) = &request.json {
             call = call.header(CONTENT_TYPE, HeaderValue::from_static(request.content_type)).body(json.clone());
         }
-        if request.lasting {
+        if lasting {
             call = call.timeout(FILE);
         }
         let response = call.send().await.map_err(|error| failure::lost(request, error))?;
@@ -482,7 +492,7 @@ impl Inner {
     }
 
     /// The answer's body, within bounds.
-    async fn read(&self, request: &Request, mut response: reqwest::Response) -> Result<Answer> {
+    async fn read(&self, request: &Request, mut response: Response) -> Result<Answer> {
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();

@@ -142,7 +142,7 @@ impl Migration {
         Ok(RunReport {
             format: "crmkit.run".to_owned(),
             version: 1,
-            finished: record.finished.is_some(),
+            finished: record.finished.is_some() && !record.cancelled,
             delivered: self.core.destination.delivers(),
             waits_for,
             objects: object_counts(&plan, &record.writing(units), &counts),
@@ -168,6 +168,7 @@ impl Migration {
                 units.iter().map(|(unit, reason)| format!("{unit}: {reason}")).collect()
             }
             Action::WaitForApproval { gate } => vec![format!("approval of {gate}")],
+            Action::Paused => vec!["somebody to resume it".to_owned()],
             Action::Run { .. } | Action::SleepUntil { .. } | Action::Finished => Vec::new(),
         })
     }
