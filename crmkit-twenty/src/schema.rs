@@ -398,7 +398,8 @@ pub(crate) fn object_name(object: &MetaObject) -> ObjectName {
 }
 
 const GOTCHAS: &[&str] = &[
-    "a company's domain and a person's first e-mail address are unique, records in the trash included; what clashes is held",
+    "a company's domain and a person's first e-mail address are unique, records in the trash included; what clashes is held, and says so",
+    "who has not accepted the invitation is no member yet and can own nothing: their records are among those without an owner",
     "there is one pick-list of stages; stages of several pipelines are told apart by `Pipeline / Stage`",
     "there are no won and lost deals; keep the outcome in a custom field or a stage",
     "e-mail addresses and phone numbers carry no labels",

@@ -1,6 +1,6 @@
 //! Creating and updating records. A create carries many and is applied whole or not at all, so a bad record is found and left out.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use crmkit_core::{
@@ -140,24 +140,30 @@ impl Twenty {
                         results[entry.place] = Some(Ok(Written { id: stored.id.clone(), stored: Some(stored) }));
                     }
                 }
-                Ok(Created::Refused(refusal)) if group.len() == 1 => {
+                // One that is refused for a value of another record is asked about, so that its reason names it.
+                Ok(Created::Refused(refusal)) if group.len() == 1 && !refusal.is_duplicate() => {
                     results[group[0].place] = Some(Err(refusal.error(CREATE)));
                 }
                 Ok(Created::Refused(refusal)) if refusal.error(CREATE).kind() == ErrorKind::Auth => {
                     give_up(&refusal.error(CREATE), group, &mut open, results);
                 }
                 Ok(Created::Refused(refusal)) => {
-                    let culprits = self.culprits(target, &refusal, &group, send_before).await;
+                    let mut culprits = self.culprits(target, &refusal, &group, send_before).await;
                     let half = group.len() / 2;
+                    if culprits.is_empty() && half == 0 {
+                        results[group[0].place] = Some(Err(refusal.error(CREATE)));
+                        continue;
+                    }
                     if culprits.is_empty() {
                         open.push(group.split_off(half));
                         open.push(group);
                         continue;
                     }
                     let (bad, good): (Vec<_>, Vec<_>) =
-                        group.into_iter().partition(|entry| culprits.contains(&entry.place));
+                        group.into_iter().partition(|entry| culprits.contains_key(&entry.place));
                     for entry in bad {
-                        results[entry.place] = Some(Err(refusal.error(CREATE)));
+                        let named = culprits.remove(&entry.place).flatten();
+                        results[entry.place] = Some(Err(named.unwrap_or_else(|| refusal.error(CREATE))));
                     }
                     if !good.is_empty() {
                         open.push(good);
@@ -202,7 +208,7 @@ impl Twenty {
         refusal: &Refusal,
         group: &[Entry],
         send_before: DateTime<Utc>,
-    ) -> HashSet<usize> {
+    ) -> HashMap<usize, Option<Error>> {
         if refusal.is_duplicate() {
             // Where looking fails, halving finds them.
             return self.taken(target, group, send_before).await.unwrap_or_default();
@@ -219,12 +225,17 @@ impl Twenty {
                 looked_at && values.iter().any(|value| holds(json, value))
             })
         };
-        group.iter().filter(has).map(|entry| entry.place).collect()
+        group.iter().filter(has).map(|entry| (entry.place, None)).collect()
     }
 
-    /// The records whose id or unique values others have already, those in the trash included.
-    async fn taken(&self, target: Target<'_>, group: &[Entry], send_before: DateTime<Utc>) -> Result<HashSet<usize>> {
-        let mut taken = HashSet::new();
+    /// The records whose id or unique values others have already, those in the trash included, and which value it is.
+    async fn taken(
+        &self,
+        target: Target<'_>,
+        group: &[Entry],
+        send_before: DateTime<Utc>,
+    ) -> Result<HashMap<usize, Option<Error>>> {
+        let mut taken = HashMap::new();
         for path in unique_paths(target) {
             let values: Vec<(usize, String)> = group
                 .iter()
@@ -237,9 +248,21 @@ impl Twenty {
                 let filter = format!("{path}[in]:[{}],{}", list.join(","), crate::reader::TRASHED_TOO);
                 let request = target.request("twenty.find", Method::GET).query("filter", filter).query("limit", 200);
                 let found = self.client.page(request.send_before(send_before)).await?;
-                let found: HashSet<String> =
-                    found.items.iter().filter_map(|json| unique_value(json.as_object()?, &path)).collect();
-                taken.extend(some.iter().filter(|(_, value)| found.contains(value)).map(|(place, _)| *place));
+                let holder =
+                    |json: &Json| Some((unique_value(json.as_object()?, &path)?, !json["deletedAt"].is_null()));
+                let found: HashMap<String, bool> = found.items.iter().filter_map(holder).collect();
+                for (place, value) in some {
+                    if let Some(trashed) = found.get(value) {
+                        let why = match trashed {
+                            true => {
+                                "a record in the trash has this value, which is there but once: restore it, or destroy it"
+                            }
+                            false => "another record has this value, which is there but once",
+                        };
+                        let error = Error::new(ErrorKind::Rejected, CREATE, why, Retry::Never);
+                        taken.entry(*place).or_insert_with(|| Some(error.with_context("field", &path)));
+                    }
+                }
             }
         }
         Ok(taken)
