@@ -366,6 +366,25 @@ pub trait Remover: Send + Sync {
         version: Option<&str>,
         send_before: DateTime<Utc>,
     ) -> Result<()>;
+
+    /// The most records that one [`remove_all`](Self::remove_all) takes.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// Removes records of one object, each as [`remove`](Self::remove) does, with one answer per record in order.
+    async fn remove_all(
+        &self,
+        object: &ObjectName,
+        records: &[(RecordId, Option<String>)],
+        send_before: DateTime<Utc>,
+    ) -> Vec<Result<()>> {
+        let mut answers = Vec::with_capacity(records.len());
+        for (id, version) in records {
+            answers.push(self.remove(object, id, version.as_deref(), send_before).await);
+        }
+        answers
+    }
 }
 
 /// Creates and retires parts of the destination's schema.

@@ -146,6 +146,8 @@ impl World {
                 for moving in ["createdAt", "updatedAt", "createdBy", "updatedBy", "position", "searchVector"] {
                     row.as_object_mut().unwrap().remove(moving);
                 }
+                // Absent or null is the same to everybody who asks.
+                row.as_object_mut().unwrap().retain(|_, value| !value.is_null());
             }
             rows.sort_by_key(|row| row["id"].to_string());
             rows

@@ -174,9 +174,7 @@ impl Transport {
     /// The answer that the dialect calls done; the body of a good one is left to come, where that is asked for.
     async fn deliver(&self, request: Request, later: bool) -> Result<(Answer, Option<Response>)> {
         let inner = &*self.0;
-        let started = inner.clock.now();
-        let limit = started.checked_add_signed(delta(inner.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let deadline = request.send_before.unwrap_or(limit);
+        let deadline = inner.deadline(&request);
         let mut token = inner.credentials.token().await?;
         let mut renewed = false;
         for attempt in 1.. {
@@ -380,10 +378,15 @@ impl Inner {
         }
     }
 
+    /// The moment after which a request may not leave any more.
+    fn deadline(&self, request: &Request) -> DateTime<Utc> {
+        let limit = self.clock.now().checked_add_signed(delta(self.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        request.send_before.unwrap_or(limit)
+    }
+
     /// One request, whose answer is still to be read.
     async fn ask_once(&self, request: &Request, body: Option<(String, reqwest::Body)>) -> Result<Asked> {
-        let limit = self.clock.now().checked_add_signed(delta(self.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let deadline = request.send_before.unwrap_or(limit);
+        let deadline = self.deadline(request);
         let token = self.credentials.token().await?;
         let account = self.account(&token);
         let (_hold, _ahead) = self.wait_for_slot(request, &account, deadline).await?;
