@@ -13,6 +13,7 @@ use crate::{
         facts::keep,
         gone,
         pass::PassContext,
+        send::again,
         survey::{Attached, Judgement, Kept, WRITTEN, closure, fetch, is_patch, judge, kept_kind},
         touched::{self, Fate, Fates},
         work::{seal, settled},
