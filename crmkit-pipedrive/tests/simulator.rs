@@ -2,6 +2,8 @@
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "simulator/activities.rs"]
+mod activities;
 #[path = "simulator/api.rs"]
 mod api;
 #[path = "simulator/limits.rs"]

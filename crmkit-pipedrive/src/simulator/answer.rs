@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::store::Entity;
+
 pub(super) type Row = Map<String, Value>;
 
 const INFO: &str = "Please check developers.pipedrive.com";
@@ -73,6 +75,16 @@ impl Answer {
 
     pub(super) fn not_found() -> Self {
         Self::error_with(404, "Entity was not found", "Object was not found.")
+    }
+
+    /// There is no such record of this kind.
+    pub(super) fn gone(entity: Entity) -> Self {
+        let kind = match entity {
+            Entity::Leads => "lead",
+            Entity::LeadLabels => "lead label",
+            _ => return Self::not_found(),
+        };
+        Self::error_with(404, &format!("requested {kind} not found"), "Object was not found.")
     }
 
     pub(super) fn forbidden() -> Self {

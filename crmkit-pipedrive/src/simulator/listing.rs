@@ -10,7 +10,7 @@ use super::answer::{Answer, Row};
 use super::call::Call;
 use super::store::Entity;
 use super::switches::Stray;
-use super::table::{Stored, Table, int};
+use super::table::{Stored, Table, int, link, text};
 use super::time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ enum Sort {
     Added,
     Updated,
     Order,
+    Due,
 }
 
 /// What a v2 list was asked for.
@@ -48,9 +49,10 @@ impl Listing {
             Some("add_time") => Sort::Added,
             Some("update_time") => Sort::Updated,
             Some("order_nr") => Sort::Order,
+            Some("due_date") => Sort::Due,
             _ => Sort::Id,
         };
-        let links = links.iter().filter_map(|link| Some((*link, call.int_param(link)?))).collect();
+        let links = links.iter().filter_map(|link| Some((*link, call.link_param(link)?))).collect();
         Ok(Self {
             entity,
             limit: limit(call, 500)?,
@@ -120,6 +122,7 @@ impl Listing {
                 Sort::Added => (stored.added, id),
                 Sort::Updated => (stored.updated, id),
                 Sort::Order => (int(&stored.row, "order_nr").unwrap_or(0), id),
+                Sort::Due => (due(&stored.row), id),
             })
         };
         ids.into_iter().filter_map(key).collect()
@@ -149,8 +152,15 @@ impl Listing {
     fn accepts(&self, stored: &Stored) -> bool {
         self.since.is_none_or(|since| stored.updated >= since)
             && self.until.is_none_or(|until| stored.updated < until)
-            && self.links.iter().all(|(link, target)| int(&stored.row, link) == Some(*target))
+            && self.links.iter().all(|(key, target)| link(&stored.row, key) == Some(*target))
     }
+}
+
+/// When an activity is due, in seconds since 1970.
+pub(super) fn due(row: &Row) -> i64 {
+    let part = |key| text(row, key).unwrap_or_default();
+    let time = if part("due_time").is_empty() { "00:00:00" } else { part("due_time") };
+    time::seconds(&format!("{}T{time}", part("due_date")))
 }
 
 /// The page of a list that has no order of its own: `start` and `limit` are those of v1.

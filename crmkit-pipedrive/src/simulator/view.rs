@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Row};
 use super::call::Call;
 use super::custom;
+use super::listing::due;
 use super::store::{Entity, Store};
 use super::table::{flag, int, text};
 
@@ -114,6 +115,17 @@ impl View {
             };
             table.linked(link, id).filter(counts).count()
         };
+        let held = || {
+            let table = store.table(Entity::Activities);
+            table.linked(link, id).filter_map(|activity| Some((activity, &table.live(activity)?.row)))
+        };
+        let activities = |done: Option<bool>| {
+            held().filter(|(_, activity)| done.is_none_or(|done| flag(activity, "done") == done)).count()
+        };
+        let planned = |done: bool| {
+            let one = move |(id, activity): (i64, &Row)| (flag(activity, "done") == done).then(|| (due(activity), id));
+            held().filter_map(one)
+        };
         match name {
             "notes_count" => store.table(Entity::Notes).linked_count(link, id).into(),
             "people_count" => store.table(Entity::Persons).linked_count("org_id", id).into(),
@@ -126,7 +138,13 @@ impl View {
             "first_won_time" => row.get("won_time").cloned().unwrap_or_default(),
             "smart_bcc_email" => format!("crmkit-test+{}{id}@pipedrivemail.com", self.entity.singular()).into(),
             "marketing_status" => row.get("marketing_status").cloned().unwrap_or_else(|| "no_consent".into()),
-            // Activities, files and mails are not stored (yet), so there are none.
+            "activities_count" => activities(None).into(),
+            "done_activities_count" => activities(Some(true)).into(),
+            "undone_activities_count" => activities(Some(false)).into(),
+            "files_count" => store.table(Entity::Files).linked_count(link, id).into(),
+            "next_activity_id" => planned(false).min().map_or(Value::Null, |(_, id)| id.into()),
+            "last_activity_id" => planned(true).max().map_or(Value::Null, |(_, id)| id.into()),
+            // Mails are not modelled, so there are none.
             _ if name.ends_with("_count") => 0.into(),
             _ => Value::Null,
         }

@@ -1,5 +1,7 @@
 //! What each modelled operation does, one file per kind of record.
 
+mod activities;
+mod activity_types;
 pub(super) mod currencies;
 mod deals;
 mod fields;
@@ -29,6 +31,8 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         organizations::route,
         persons::route,
         deals::route,
+        activities::route,
+        activity_types::route,
         relationships::route,
         notes::route,
         currencies::route,

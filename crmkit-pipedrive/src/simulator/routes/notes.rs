@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Route;
+use super::{Route, records};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
 use crate::simulator::listing::v1_page;
@@ -168,7 +168,7 @@ fn write(call: &Call<'_>, body: &Row, row: &mut Row) -> Result<(), Answer> {
             row.insert(key.clone(), pinned.into());
         } else {
             let value = match key.as_str() {
-                "content" => content(value)?.into(),
+                "content" => content(call, value)?.into(),
                 "add_time" => value
                     .as_str()
                     .and_then(time::parse_v1)
@@ -201,14 +201,14 @@ fn missing_parent(name: &str) -> Answer {
     Answer::error(400, &message)
 }
 
-fn content(value: &Value) -> Result<String, Answer> {
+fn content(call: &Call<'_>, value: &Value) -> Result<String, Answer> {
     let Some(html) = value.as_str().filter(|html| !html.trim().is_empty()) else {
         return Err(Answer::error(400, "Note content must be given."));
     };
     if html.len() > MAX_CONTENT {
         return Err(Answer::error(400, "Note content is too long."));
     }
-    Ok(ammonia::clean(html))
+    Ok(records::clean_html(call, html))
 }
 
 fn author(call: &Call<'_>, value: &Value) -> Result<i64, Answer> {
