@@ -6,6 +6,8 @@
 mod activities;
 #[path = "simulator/api.rs"]
 mod api;
+#[path = "simulator/leads.rs"]
+mod leads;
 #[path = "simulator/limits.rs"]
 mod limits;
 #[path = "simulator/records.rs"]

@@ -177,6 +177,7 @@ impl Call<'_> {
         let links: &[(&str, Entity)] = match entity {
             Entity::Deals => &[("org_id", Entity::Organizations), ("person_id", Entity::Persons)],
             Entity::Persons => &[("org_id", Entity::Organizations)],
+            Entity::Leads => &[("organization_id", Entity::Organizations), ("person_id", Entity::Persons)],
             Entity::Notes | Entity::Activities => {
                 &[("org_id", Entity::Organizations), ("person_id", Entity::Persons), ("deal_id", Entity::Deals)]
             }

@@ -51,7 +51,7 @@ use serde_json::Value;
 
 pub use account::Tier;
 pub use builder::PipedriveSimulatorBuilder;
-pub use switches::{DueTimes, Stray, Switches};
+pub use switches::{DueTimes, SetNotation, Stray, Switches};
 
 use state::State;
 

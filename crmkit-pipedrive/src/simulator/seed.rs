@@ -45,6 +45,9 @@ pub(super) fn fresh(now: DateTime<Utc>) -> Store {
     for (id, (key, name)) in (1..).zip(ACTIVITY_TYPES) {
         store.put(Entity::ActivityTypes, activity_type(id, key, name, now));
     }
+    for (number, (name, color)) in (1..).zip([("Hot", "red"), ("Cold", "blue"), ("Warm", "yellow")]) {
+        store.put(Entity::LeadLabels, lead_label(number, name, color, now));
+    }
     for entity in [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields, Entity::ActivityFields] {
         for (id, (code, name, kind)) in (1..).zip(builtin_fields(entity)) {
             let options = builtin_options(&mut store, entity, code);
@@ -101,6 +104,13 @@ fn activity_type(id: i64, key: &str, name: &str, now: DateTime<Utc>) -> Row {
     object(json!({
         "id": id, "order_nr": id, "name": name, "key_string": key, "icon_key": key, "active_flag": true,
         "color": "FFFFFF", "is_custom_flag": false, "add_time": time::v1(now), "update_time": time::v1(now),
+    }))
+}
+
+fn lead_label(number: u32, name: &str, color: &str, now: DateTime<Utc>) -> Row {
+    object(json!({
+        "id": format!("f08b42a{number}-4e75-41ea-9643-03698ef1cfd6"), "name": name, "color": color,
+        "add_time": time::millis(now), "update_time": time::millis(now), "is_deleted": false,
     }))
 }
 

@@ -14,6 +14,8 @@ use super::account::{Company, Fare, Profile, Standing, Verdict};
 use super::answer::{Answer, CLOUDFLARE};
 use super::call::Call;
 use super::endpoints::{self, Endpoint, Found};
+use super::routes::conversions;
+use super::shape::Shape;
 use super::state::State;
 use super::switches::Stray;
 
@@ -195,6 +197,7 @@ impl Service {
             user,
             now: asked.now,
         };
+        conversions::settle(&mut call);
         let answered = route(&mut call);
         if let Err(error) = self.0.record_changes(&profile.name, &mut store) {
             return Answer::error(500, &format!("the journal could not be written: {error}"));
@@ -239,6 +242,9 @@ fn read_body(asked: &Asked, endpoint: &Endpoint, profile: &Profile) -> Result<Va
                 Stray::Refused => return Err(Answer::unknown_key("add_time", "add_time")),
                 Stray::Ignored => given.remove("add_time"),
             };
+        }
+        if body.is_null() && matches!(shape, Shape::Object(_)) {
+            body = json!({});
         }
         shape.check_body(&mut body, switches.unknown_keys == Stray::Ignored)?;
     }

@@ -24,6 +24,18 @@ pub enum DueTimes {
     Minutes,
 }
 
+/// How the values of a multiple-choice field stand in a lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetNotation {
+    /// `"1,2"` and `[1, 2]` are taken, `"1,2"` is answered.
+    Either,
+    /// Only `"1,2"`.
+    Text,
+    /// Only `[1, 2]`.
+    Array,
+}
+
 /// How the unknowns behave; [`Switches::default`] is the likelier answer to each.
 ///
 /// ```
@@ -75,6 +87,10 @@ pub struct Switches {
     pub html_is_cleaned: bool,
     /// How many activity types a company may have; 0: any number.
     pub activity_types_cap: usize,
+    /// How multiple choices stand in a lead.
+    pub lead_sets: SetNotation,
+    /// Converting a lead or a deal takes this many milliseconds.
+    pub conversion_ms: i64,
     /// A new custom field is accepted in writes only after this many milliseconds.
     pub field_lag_ms: i64,
     /// A record is found by search only after this many milliseconds.
@@ -125,6 +141,8 @@ impl Default for Switches {
             attendees_are_invited: false,
             html_is_cleaned: true,
             activity_types_cap: 0,
+            lead_sets: SetNotation::Either,
+            conversion_ms: 0,
             field_lag_ms: 0,
             search_lag_ms: 0,
             backdating_needs_admin: false,

@@ -71,7 +71,7 @@ impl View {
     pub(super) fn show(&self, store: &Store, row: &Row) -> Value {
         let mut shown = Row::new();
         for (key, value) in row {
-            if key != "custom_fields" && !self.hidden.contains(&key.as_str()) {
+            if !matches!(key.as_str(), "custom_fields" | "source_lead_id") && !self.hidden.contains(&key.as_str()) {
                 shown.insert(key.clone(), value.clone());
             }
         }
@@ -135,6 +135,7 @@ impl View {
             "closed_deals_count" => deals(&["won", "lost"]).into(),
             "followers_count" => 1.into(),
             "participants_count" => i64::from(int(row, "person_id").is_some()).into(),
+            "source_lead_id" => row.get(name).cloned().unwrap_or_default(),
             "first_won_time" => row.get("won_time").cloned().unwrap_or_default(),
             "smart_bcc_email" => format!("crmkit-test+{}{id}@pipedrivemail.com", self.entity.singular()).into(),
             "marketing_status" => row.get("marketing_status").cloned().unwrap_or_else(|| "no_consent".into()),

@@ -2,9 +2,13 @@
 
 mod activities;
 mod activity_types;
+pub(super) mod conversions;
 pub(super) mod currencies;
 mod deals;
 mod fields;
+mod lead_labels;
+mod lead_values;
+mod leads;
 mod notes;
 mod organizations;
 mod persons;
@@ -33,6 +37,9 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         deals::route,
         activities::route,
         activity_types::route,
+        leads::route,
+        lead_labels::route,
+        conversions::route,
         relationships::route,
         notes::route,
         currencies::route,

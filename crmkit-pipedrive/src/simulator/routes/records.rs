@@ -61,6 +61,31 @@ pub(super) fn require_feature(on: bool, body: &Row, keys: &[&str]) -> Result<(),
     if !on && keys.iter().any(|key| body.contains_key(*key)) { Err(Answer::forbidden()) } else { Ok(()) }
 }
 
+/// `updated_since` of a v1 list, in seconds since 1970.
+pub(super) fn v1_since(call: &Call<'_>) -> Result<Option<i64>, Answer> {
+    let parse = |text| time::parse_rfc3339(text, false).map(|since| since.timestamp());
+    let wrong = || Answer::error(400, "updated_since is not a valid datetime.");
+    call.param("updated_since").map(|text| parse(text).ok_or_else(wrong)).transpose()
+}
+
+/// Sorts a v1 list, of whose sort keys only the first counts.
+pub(super) fn sort_v1(sort: &str, rows: &mut [&Stored]) {
+    let mut words = sort.split(',').next().unwrap_or_default().split_whitespace();
+    match words.next() {
+        None | Some("id") => {}
+        Some("add_time") => rows.sort_by_key(|stored| stored.added),
+        Some("update_time") => rows.sort_by_key(|stored| stored.updated),
+        Some(key) => rows.sort_by_cached_key(|stored| match stored.row.get(key) {
+            Some(Value::String(text)) => (0, text.clone()),
+            Some(Value::Number(number)) => (number.as_i64().unwrap_or(0), String::new()),
+            _ => (i64::MIN, String::new()),
+        }),
+    }
+    if words.next().is_some_and(|direction| direction.eq_ignore_ascii_case("desc")) {
+        rows.reverse();
+    }
+}
+
 /// HTML without what the server does not let through.
 pub(super) fn clean_html(call: &Call<'_>, html: &str) -> String {
     if call.profile.switches.html_is_cleaned { ammonia::clean(html) } else { html.to_owned() }
