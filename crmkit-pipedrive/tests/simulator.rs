@@ -6,10 +6,14 @@
 mod activities;
 #[path = "simulator/api.rs"]
 mod api;
+#[path = "simulator/files.rs"]
+mod files;
 #[path = "simulator/leads.rs"]
 mod leads;
 #[path = "simulator/limits.rs"]
 mod limits;
+#[path = "simulator/people.rs"]
+mod people;
 #[path = "simulator/records.rs"]
 mod records;
 #[path = "simulator/steering.rs"]

@@ -1,5 +1,6 @@
 //! What goes back: the vendor's envelopes and error bodies, built in one place.
 
+use crmkit_core::simulator::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::store::Entity;
@@ -14,6 +15,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
     pub(super) headers: Vec<(&'static str, String)>,
+    /// Bytes that go out instead of the JSON body.
+    pub(super) raw: Option<Bytes>,
 }
 
 /// What a route returns: an answer either way, the error being one that applied nothing.
@@ -21,12 +24,30 @@ pub(super) type Answered = Result<Answer, Answer>;
 
 impl Answer {
     pub(super) fn new(status: u16, body: Value) -> Self {
-        Self { status, body, headers: Vec::new() }
+        Self { status, body, headers: Vec::new(), raw: None }
     }
 
     /// A success without additional data.
     pub(super) fn ok(data: impl Into<Value>) -> Self {
         Self::with(data, Value::Null)
+    }
+
+    /// The content of a file.
+    pub(super) fn raw(content: Bytes, disposition: String) -> Self {
+        let mut answer = Self::new(200, Value::Null);
+        answer.raw = Some(content);
+        if !disposition.is_empty() {
+            answer.headers.push(("content-disposition", disposition));
+        }
+        answer
+    }
+
+    /// The content is elsewhere.
+    pub(super) fn redirect(location: String) -> Self {
+        let mut answer = Self::raw(Bytes::new(), String::new());
+        answer.status = 302;
+        answer.headers.push(("location", location));
+        answer
     }
 
     /// A success with additional data.

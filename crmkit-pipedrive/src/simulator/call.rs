@@ -10,6 +10,7 @@ use super::answer::{Answer, Row};
 use super::endpoints::Endpoint;
 use super::store::{Entity, Store};
 use super::table::{Stored, flag, fold, link};
+use super::upload::Upload;
 use super::{seed, time};
 
 /// A call whose price is paid and whose body fits its shape.
@@ -20,6 +21,10 @@ pub(super) struct Call<'a> {
     pub(super) segments: &'a [&'a str],
     pub(super) query: &'a [(String, String)],
     pub(super) body: Value,
+    /// The file of a multipart body.
+    pub(super) file: Option<Upload>,
+    /// Where the request was sent to.
+    pub(super) host: &'a str,
     pub(super) user: i64,
     pub(super) now: DateTime<Utc>,
 }
@@ -178,9 +183,10 @@ impl Call<'_> {
             Entity::Deals => &[("org_id", Entity::Organizations), ("person_id", Entity::Persons)],
             Entity::Persons => &[("org_id", Entity::Organizations)],
             Entity::Leads => &[("organization_id", Entity::Organizations), ("person_id", Entity::Persons)],
-            Entity::Notes | Entity::Activities => {
+            Entity::Notes | Entity::Activities | Entity::Files => {
                 &[("org_id", Entity::Organizations), ("person_id", Entity::Persons), ("deal_id", Entity::Deals)]
             }
+            Entity::Participants => &[("deal_id", Entity::Deals)],
             Entity::OrganizationRelationships => {
                 &[("rel_owner_org_id", Entity::Organizations), ("rel_linked_org_id", Entity::Organizations)]
             }

@@ -165,8 +165,13 @@ pub(super) fn due(row: &Row) -> i64 {
 
 /// The page of a list that has no order of its own: `start` and `limit` are those of v1.
 pub(super) fn v1_page<T>(call: &Call<'_>, items: impl Iterator<Item = T>) -> (Vec<T>, Value) {
+    v1_page_of(call, items, 500)
+}
+
+/// Such a page of at most `max`.
+pub(super) fn v1_page_of<T>(call: &Call<'_>, items: impl Iterator<Item = T>, max: usize) -> (Vec<T>, Value) {
     let start = call.int_param("start").and_then(|start| usize::try_from(start).ok()).unwrap_or(0);
-    let limit = call.int_param("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100).clamp(1, 500);
+    let limit = call.int_param("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100).clamp(1, max);
     let mut items = items.skip(start);
     let page: Vec<T> = items.by_ref().take(limit).collect();
     let more = items.next().is_some();

@@ -41,6 +41,7 @@ mod store;
 mod switches;
 mod table;
 mod time;
+mod upload;
 mod view;
 
 use std::io;

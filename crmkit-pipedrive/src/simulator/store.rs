@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crmkit_core::simulator::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -162,6 +165,8 @@ pub(super) struct Store {
     field_ids: HashMap<(Entity, String), i64>,
     /// The places of the records whose ids are UUIDs.
     uuids: HashMap<(Entity, String), i64>,
+    /// The contents of files, by file.
+    blobs: BTreeMap<i64, Bytes>,
     next_option: i64,
     journaled: bool,
     pending: Vec<Value>,
@@ -173,6 +178,7 @@ impl Store {
             tables: Entity::ALL.into_iter().map(|entity| (entity, Table::new(entity.links()))).collect(),
             field_ids: HashMap::new(),
             uuids: HashMap::new(),
+            blobs: BTreeMap::new(),
             next_option: 1,
             journaled: false,
             pending: Vec::new(),
@@ -239,6 +245,25 @@ impl Store {
         Ok(())
     }
 
+    /// The content of a file.
+    pub(super) fn blob(&self, file: i64) -> Option<&Bytes> {
+        self.blobs.get(&file)
+    }
+
+    /// Keeps the content of a file.
+    pub(super) fn put_blob(&mut self, file: i64, content: Bytes) {
+        if self.journaled {
+            self.pending.push(json!({ "blob": file, "content": STANDARD.encode(&content) }));
+        }
+        self.blobs.insert(file, content);
+    }
+
+    fn load_blob(&mut self, file: i64, content: &Value) -> Result<(), String> {
+        let content = content.as_str().and_then(|text| STANDARD.decode(text).ok()).ok_or("a file is not base64")?;
+        self.blobs.insert(file, content.into());
+        Ok(())
+    }
+
     /// A new option id; unique in the company.
     pub(super) fn next_option(&mut self) -> i64 {
         self.next_option += 1;
@@ -290,7 +315,13 @@ impl Store {
             let rows = table.rows().map(|(_, row)| Value::Object(row.clone())).collect();
             (entity.name().to_owned(), Value::Array(rows))
         };
-        json!({ "next_option": self.next_option, "tables": self.tables.iter().map(table).collect::<Map<_, _>>() })
+        let mut dump =
+            json!({ "next_option": self.next_option, "tables": self.tables.iter().map(table).collect::<Map<_, _>>() });
+        if !self.blobs.is_empty() {
+            let blob = |(file, content): (&i64, &Bytes)| (file.to_string(), STANDARD.encode(content).into());
+            dump["blobs"] = Value::Object(self.blobs.iter().map(blob).collect());
+        }
+        dump
     }
 
     /// Replaces everything by a dump; tables that it does not name stay.
@@ -305,6 +336,10 @@ impl Store {
                 self.apply_put(entity, row.ok_or_else(|| format!("a row of {name} has no id"))?.clone());
             }
         }
+        for (file, content) in dump["blobs"].as_object().into_iter().flatten() {
+            let file = file.parse().map_err(|_| "a file has a number")?;
+            self.load_blob(file, content)?;
+        }
         self.next_option = self.next_option.max(dump["next_option"].as_i64().unwrap_or(1));
         Ok(())
     }
@@ -316,6 +351,8 @@ impl Store {
             self.apply_put(entity, row.clone());
         } else if let (Some(fields), Some(code)) = (entity("drop"), change["code"].as_str()) {
             self.apply_drop(fields, code, change["option"].as_i64());
+        } else if let Some(file) = change["blob"].as_i64() {
+            self.load_blob(file, &change["content"])?;
         } else {
             return Err("not a change".into());
         }

@@ -91,6 +91,20 @@ pub struct Switches {
     pub lead_sets: SetNotation,
     /// Converting a lead or a deal takes this many milliseconds.
     pub conversion_ms: i64,
+    /// How large a file may be, in bytes.
+    pub file_bytes: usize,
+    /// What a larger file is answered with: 413 (or 400).
+    pub file_too_large_status: u16,
+    /// How large all files together may be, in bytes; 0: of any size.
+    pub storage_bytes: i64,
+    /// A download answers with a redirect to a signed address (or with the content).
+    pub download_redirects: bool,
+    /// The main person of a deal is listed as a participant, too.
+    pub main_person_participates: bool,
+    /// Adding a participant that is one already: 400, or the one there is.
+    pub participant_again: Stray,
+    /// The owner of a record follows it without being asked.
+    pub owner_follows: bool,
     /// A new custom field is accepted in writes only after this many milliseconds.
     pub field_lag_ms: i64,
     /// A record is found by search only after this many milliseconds.
@@ -143,6 +157,13 @@ impl Default for Switches {
             activity_types_cap: 0,
             lead_sets: SetNotation::Either,
             conversion_ms: 0,
+            file_bytes: 50_000_000,
+            file_too_large_status: 413,
+            storage_bytes: 0,
+            download_redirects: false,
+            main_person_participates: true,
+            participant_again: Stray::Refused,
+            owner_follows: true,
             field_lag_ms: 0,
             search_lag_ms: 0,
             backdating_needs_admin: false,

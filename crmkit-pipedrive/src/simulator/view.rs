@@ -6,6 +6,7 @@ use super::answer::{Answer, Row};
 use super::call::Call;
 use super::custom;
 use super::listing::due;
+use super::routes::{followers, participants};
 use super::store::{Entity, Store};
 use super::table::{flag, int, text};
 
@@ -18,6 +19,7 @@ pub(super) struct View {
     option_labels: bool,
     labels: bool,
     hidden: Vec<&'static str>,
+    owner_follows: bool,
 }
 
 pub(super) const CONTACT_SYNC: [&str; 5] = ["postal_address", "notes", "im", "birthday", "job_title"];
@@ -64,7 +66,15 @@ impl View {
         let codes = call.store.custom_fields(fields).filter_map(|field| text(field, "field_code"));
         let codes = codes.map(str::to_owned).collect();
         let hidden = absent_fields(call, entity);
-        Self { entity, codes, include: Vec::new(), option_labels: false, labels: false, hidden }
+        Self {
+            entity,
+            codes,
+            include: Vec::new(),
+            option_labels: false,
+            labels: false,
+            hidden,
+            owner_follows: call.profile.switches.owner_follows,
+        }
     }
 
     /// A record as the answer shows it.
@@ -133,8 +143,8 @@ impl View {
             "won_deals_count" => deals(&["won"]).into(),
             "lost_deals_count" => deals(&["lost"]).into(),
             "closed_deals_count" => deals(&["won", "lost"]).into(),
-            "followers_count" => 1.into(),
-            "participants_count" => i64::from(int(row, "person_id").is_some()).into(),
+            "followers_count" => (followers::count(store, self.entity, id) + usize::from(self.owner_follows)).into(),
+            "participants_count" => participants::persons_of(store, id).len().into(),
             "source_lead_id" => row.get(name).cloned().unwrap_or_default(),
             "first_won_time" => row.get("won_time").cloned().unwrap_or_default(),
             "smart_bcc_email" => format!("crmkit-test+{}{id}@pipedrivemail.com", self.entity.singular()).into(),

@@ -6,11 +6,14 @@ pub(super) mod conversions;
 pub(super) mod currencies;
 mod deals;
 mod fields;
+pub(super) mod files;
+pub(super) mod followers;
 mod lead_labels;
 mod lead_values;
 mod leads;
 mod notes;
 mod organizations;
+pub(super) mod participants;
 mod persons;
 mod pipelines;
 mod records;
@@ -40,6 +43,9 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         leads::route,
         lead_labels::route,
         conversions::route,
+        files::route,
+        participants::route,
+        followers::route,
         relationships::route,
         notes::route,
         currencies::route,
