@@ -8,6 +8,8 @@ mod activities;
 mod api;
 #[path = "simulator/files.rs"]
 mod files;
+#[path = "simulator/filters.rs"]
+mod filters;
 #[path = "simulator/leads.rs"]
 mod leads;
 #[path = "simulator/limits.rs"]

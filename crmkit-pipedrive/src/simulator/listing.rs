@@ -1,5 +1,6 @@
 //! Pages of a list: filters, order and cursors of v2, offsets of v1.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use base64::Engine as _;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Row};
 use super::call::Call;
+use super::condition;
 use super::store::Entity;
 use super::switches::Stray;
 use super::table::{Stored, Table, int, link, text};
@@ -32,6 +34,8 @@ pub(super) struct Listing {
     descending: bool,
     since: Option<i64>,
     until: Option<i64>,
+    /// What the filter asked for lets through.
+    filtered: Option<BTreeSet<i64>>,
     pub(super) ids: Option<Vec<i64>>,
     pub(super) links: Vec<(&'static str, i64)>,
 }
@@ -42,9 +46,6 @@ pub(super) type Page<'a> = (Vec<&'a Stored>, Value);
 impl Listing {
     /// Reads the query, with integer filters named like the columns `links`.
     pub(super) fn read(call: &Call<'_>, entity: Entity, links: &[&'static str]) -> Result<Self, Answer> {
-        if call.param("filter_id").is_some() {
-            return Err(Answer::invalid("filter_id", "Filter not found."));
-        }
         let sort = match call.param("sort_by") {
             Some("add_time") => Sort::Added,
             Some("update_time") => Sort::Updated,
@@ -61,6 +62,7 @@ impl Listing {
             descending: call.param("sort_direction") == Some("desc"),
             since: instant(call, "updated_since")?,
             until: instant(call, "updated_until")?,
+            filtered: filtered(call, entity)?,
             ids: ids(call)?,
             links,
         })
@@ -137,7 +139,7 @@ impl Listing {
         let mut page = Vec::new();
         let mut last = None;
         for (key, id) in keys {
-            let Some(stored) = table.any(id).filter(|stored| self.accepts(stored) && keep(&stored.row)) else {
+            let Some(stored) = table.any(id).filter(|stored| self.accepts(id, stored) && keep(&stored.row)) else {
                 continue;
             };
             if page.len() == self.limit {
@@ -149,8 +151,9 @@ impl Listing {
         (page, Value::Null)
     }
 
-    fn accepts(&self, stored: &Stored) -> bool {
-        self.since.is_none_or(|since| stored.updated >= since)
+    fn accepts(&self, id: i64, stored: &Stored) -> bool {
+        self.filtered.as_ref().is_none_or(|filtered| filtered.contains(&id))
+            && self.since.is_none_or(|since| stored.updated >= since)
             && self.until.is_none_or(|until| stored.updated < until)
             && self.links.iter().all(|(key, target)| link(&stored.row, key) == Some(*target))
     }
@@ -190,6 +193,13 @@ pub(super) fn limit(call: &Call<'_>, max: usize) -> Result<usize, Answer> {
         Some(Ok(limit)) if limit > max && call.profile.switches.limit_over_max == Stray::Ignored => Ok(max),
         Some(_) => Err(Answer::invalid("limit", &format!("This value must be between 1 and {max}."))),
     }
+}
+
+/// What the filter in the query lets through.
+pub(super) fn filtered(call: &Call<'_>, entity: Entity) -> Result<Option<BTreeSet<i64>>, Answer> {
+    let Some(filter) = call.param("filter_id") else { return Ok(None) };
+    let found = filter.parse().ok().and_then(|filter| condition::matching(call.store, filter, entity));
+    found.map(Some).ok_or_else(|| Answer::invalid("filter_id", "Filter not found."))
 }
 
 fn ids(call: &Call<'_>) -> Result<Option<Vec<i64>>, Answer> {

@@ -28,6 +28,7 @@ mod account;
 mod answer;
 mod builder;
 mod call;
+mod condition;
 mod custom;
 mod endpoints;
 mod listing;

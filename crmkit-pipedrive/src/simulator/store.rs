@@ -37,10 +37,14 @@ pub(super) enum Entity {
     Participants,
     Followers,
     Filters,
+    ProductFields,
+    Products,
+    ProductVariations,
+    DealProducts,
 }
 
 impl Entity {
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::Users,
         Self::Pipelines,
         Self::Stages,
@@ -63,6 +67,10 @@ impl Entity {
         Self::Participants,
         Self::Followers,
         Self::Filters,
+        Self::ProductFields,
+        Self::Products,
+        Self::ProductVariations,
+        Self::DealProducts,
     ];
 
     /// The name in paths, dumps and cursors.
@@ -90,6 +98,10 @@ impl Entity {
             Self::Participants => "participants",
             Self::Followers => "followers",
             Self::Filters => "filters",
+            Self::ProductFields => "productFields",
+            Self::Products => "products",
+            Self::ProductVariations => "productVariations",
+            Self::DealProducts => "dealProducts",
         }
     }
 
@@ -101,6 +113,7 @@ impl Entity {
             Self::Organizations | Self::OrganizationFields => "organization",
             Self::Activities | Self::ActivityFields => "activity",
             Self::Leads => "lead",
+            Self::Products | Self::ProductFields => "product",
             other => other.name(),
         }
     }
@@ -117,13 +130,14 @@ impl Entity {
             Self::Deals | Self::Leads => Some(Self::DealFields),
             Self::Persons => Some(Self::PersonFields),
             Self::Organizations => Some(Self::OrganizationFields),
+            Self::Products => Some(Self::ProductFields),
             _ => None,
         }
     }
 
     /// Which records have the fields defined here.
     fn records(self) -> impl Iterator<Item = Self> {
-        let all = [Self::Deals, Self::Leads, Self::Persons, Self::Organizations];
+        let all = [Self::Deals, Self::Leads, Self::Persons, Self::Organizations, Self::Products];
         all.into_iter().filter(move |records| records.fields() == Some(self))
     }
 
@@ -138,6 +152,9 @@ impl Entity {
             Self::Activities => &["deal_id", "lead_id", "person_id", "org_id", "owner_id"],
             Self::Leads => &["person_id", "organization_id", "owner_id"],
             Self::Files => &["deal_id", "person_id", "org_id", "activity_id", "lead_id", "product_id"],
+            Self::Products => &["owner_id"],
+            Self::ProductVariations => &["product_id"],
+            Self::DealProducts => &["deal_id", "product_id"],
             Self::Participants => &["deal_id", "person_id"],
             Self::Followers => &["deal_id", "person_id", "org_id", "product_id", "user_id"],
             _ => &[],

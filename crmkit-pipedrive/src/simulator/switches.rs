@@ -105,6 +105,10 @@ pub struct Switches {
     pub participant_again: Stray,
     /// The owner of a record follows it without being asked.
     pub owner_follows: bool,
+    /// How many filters a company may have; 0: any number.
+    pub filters_cap: usize,
+    /// How many relationships of organizations a company may have; 0: any number.
+    pub relationships_cap: usize,
     /// A new custom field is accepted in writes only after this many milliseconds.
     pub field_lag_ms: i64,
     /// A record is found by search only after this many milliseconds.
@@ -164,6 +168,8 @@ impl Default for Switches {
             main_person_participates: true,
             participant_again: Stray::Refused,
             owner_follows: true,
+            filters_cap: 0,
+            relationships_cap: 0,
             field_lag_ms: 0,
             search_lag_ms: 0,
             backdating_needs_admin: false,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Route, currencies, lead_values, records};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
-use crate::simulator::listing::{due, v1_page};
+use crate::simulator::listing::{due, filtered, v1_page};
 use crate::simulator::store::Entity;
 use crate::simulator::table::{Stored, flag, fold, int, text};
 use crate::simulator::time;
@@ -51,9 +51,15 @@ fn list(call: &Call<'_>, archived: bool) -> Answered {
         .filter_map(|link| Some((link, call.int_param(link)?)))
         .collect();
     let since = records::v1_since(call)?;
+    let filtered = filtered(call, LEADS)?;
+    let fits = |row: &Row| {
+        let place = text(row, "id").and_then(|uuid| call.store.by_uuid(LEADS, uuid));
+        filtered.as_ref().is_none_or(|filtered| place.is_some_and(|place| filtered.contains(&place)))
+    };
     let keep = |stored: &&Stored| {
         let row = &stored.row;
-        filters.iter().all(|(link, target)| int(row, link) == Some(*target))
+        fits(row)
+            && filters.iter().all(|(link, target)| int(row, link) == Some(*target))
             && since.is_none_or(|since| stored.updated >= since)
             && flag(row, "is_archived") == archived
     };

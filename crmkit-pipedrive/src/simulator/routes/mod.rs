@@ -7,6 +7,7 @@ pub(super) mod currencies;
 mod deals;
 mod fields;
 pub(super) mod files;
+mod filters;
 pub(super) mod followers;
 mod lead_labels;
 mod lead_values;
@@ -46,6 +47,7 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         files::route,
         participants::route,
         followers::route,
+        filters::route,
         relationships::route,
         notes::route,
         currencies::route,
