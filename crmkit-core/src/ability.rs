@@ -20,12 +20,23 @@ pub struct Abilities {
     pub remove: Removal,
     /// Fields that move without anybody editing the record (change times, counters): outside the seal.
     pub volatile: Vec<FieldName>,
+    /// Of an object whose records are files: the largest one it takes, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
 }
 
 impl Abilities {
     /// One record a request, changeable, removable for good; found again by `recovery`.
     pub fn plain(recovery: Recovery) -> Self {
-        Self { batch: 1, atomic: false, recovery, update: true, remove: Removal::Hard, volatile: Vec::new() }
+        Self {
+            batch: 1,
+            atomic: false,
+            recovery,
+            update: true,
+            remove: Removal::Hard,
+            volatile: Vec::new(),
+            max_bytes: None,
+        }
     }
 }
 

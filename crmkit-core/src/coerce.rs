@@ -99,6 +99,8 @@ pub fn coerce(value: Value, to: &FieldSchema, settings: &TransformSettings) -> R
         FieldType::Duration => keep(value, to, |value| matches!(value, Value::Duration(_))),
         FieldType::Name => keep(value, to, |value| matches!(value, Value::Name(_))),
         FieldType::Link { .. } => keep(value, to, is_link),
+        // Links are filled by the engine, from what the ledger knows.
+        FieldType::Links { .. } => keep(value, to, |value| matches!(value, Value::List(_))),
         FieldType::Int => as_int(value, to),
         FieldType::Decimal => as_decimal(value, to, settings),
         FieldType::Money => as_money(value, to, settings),

@@ -78,8 +78,32 @@ pub enum FieldConcept {
     Priority,
     Location,
     Attendees,
+    /// Several people of a deal or an activity.
+    People,
+    /// Who watches a record.
+    Followers,
+    /// Which kind of activity.
+    Kind,
+    /// What came of an activity.
+    Outcome,
+    /// Coming in or going out.
+    Direction,
+    /// The rule by which an activity repeats.
+    Recurrence,
     Author,
     Labels,
+    /// Where a lead came from.
+    LeadSource,
+    /// A file's size in bytes.
+    Size,
+    /// A file's media type.
+    MediaType,
+    /// A file's SHA-256, in hexadecimal digits.
+    ContentHash,
+    /// Where something can be fetched.
+    Url,
+    /// How something works, as JSON in a text: an automation's steps, a segment's rules.
+    Definition,
     LifecycleStage,
     CreatedAt,
     ModifiedAt,

@@ -8,8 +8,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Abilities, FieldName, FieldSchema, FieldType, FileSink, ObjectName, ObjectSchema, Page, PageRequest, RecordId,
-    Result, Schema, Value,
+    Abilities, FieldName, FieldSchema, FieldType, FileSink, ObjectName, ObjectSchema, Page, PageRequest, Predicate,
+    RecordId, Result, Schema, Value,
 };
 
 /// Field values in the order they were set.
@@ -37,6 +37,9 @@ pub struct Destination {
     pub caps: IndexMap<String, u64>,
     /// What a person should know about this CRM before moving to it.
     pub gotchas: Vec<String>,
+    /// What an object that `prepare` makes will be like, where the interface can make objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_object: Option<CustomObject>,
 }
 
 impl Destination {
@@ -52,6 +55,7 @@ impl Destination {
             permissions: IndexMap::new(),
             caps: IndexMap::new(),
             gotchas: Vec::new(),
+            custom_object: None,
         }
     }
 
@@ -100,16 +104,40 @@ pub enum ItemKind {
     Field,
     Option,
     Label,
+    /// An object that people added to the CRM.
+    Object,
+    ActivityType,
+    LeadSource,
+    /// A saved selection of records.
+    Filter,
 }
 
-/// A part of a destination's schema: a pipeline, stage, custom field, pick-list option or label.
+impl ItemKind {
+    /// Its name in plans and registries: `activity_type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pipeline => "pipeline",
+            Self::Stage => "stage",
+            Self::Field => "field",
+            Self::Option => "option",
+            Self::Label => "label",
+            Self::Object => "object",
+            Self::ActivityType => "activity_type",
+            Self::LeadSource => "lead_source",
+            Self::Filter => "filter",
+        }
+    }
+}
+
+/// A part of a destination's schema: a pipeline, stage, custom field, pick-list option, label, custom object and what else
+/// `prepare` can make.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchemaItem {
     /// What it is.
     pub kind: ItemKind,
     /// The object it belongs to: deals for pipelines and stages, the field's object for fields, options and labels.
     pub object: ObjectName,
-    /// Id of what it hangs under: a stage's pipeline, an option's field.
+    /// Id of what it hangs under: a stage's pipeline, the field of an option or label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Its name for people. Not unique in most CRMs.
@@ -123,6 +151,34 @@ pub struct SchemaItem {
     /// A stage's probability in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<u8>,
+    /// Which records a filter shows: those that fit all of these, in the destination's fields and labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Predicate>,
+}
+
+impl SchemaItem {
+    /// An item of which no more is told than its name.
+    pub fn new(kind: ItemKind, object: impl Into<ObjectName>, name: impl Into<String>) -> Self {
+        Self {
+            kind,
+            object: object.into(),
+            parent: None,
+            name: name.into(),
+            ty: None,
+            options: Vec::new(),
+            probability: None,
+            conditions: Vec::new(),
+        }
+    }
+}
+
+/// What an object that `prepare` makes will be like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CustomObject {
+    /// The fields that every new object has. Its name and label are nobody's yet.
+    pub schema: ObjectSchema,
+    /// What can be done with its records.
+    pub abilities: Abilities,
 }
 
 /// A schema item that exists at the destination.
@@ -258,7 +314,8 @@ pub trait DestinationWriter: Debug + Send + Sync + 'static {
         None
     }
 
-    /// Uploads, if files can be stored.
+    /// Uploads, if files can be stored. Records of objects with the concept `File` go through it, one a call, and not through
+    /// [`write`](Self::write).
     fn file_sink(&self) -> Option<&dyn FileSink> {
         None
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 
-use crate::{Fields, RecordId, RecordRef, Result, Written};
+use crate::{Fields, ObjectName, RecordId, Result, Written};
 
 /// A chunk of a file's bytes.
 pub type Chunk = Arc<[u8]>;
@@ -28,12 +28,16 @@ pub trait FileSource: Send + Sync {
 /// As [`DestinationWriter::write`](crate::DestinationWriter::write): a lost answer is `Verify`.
 #[async_trait]
 pub trait FileSink: Send + Sync {
-    /// Stores a file under the record `parent` with ordinary field values beside it, leaving no later than `send_before`.
+    /// Stores a file as a record of `object` with these values: its name, its media type, its links to the records it hangs on. No
+    /// request leaves after `send_before`. An error of `bytes` ends the upload, and no file is there then.
     async fn store(
         &self,
-        parent: &RecordRef,
+        object: &ObjectName,
         fields: &Fields,
         bytes: FileStream,
         send_before: DateTime<Utc>,
     ) -> Result<Written>;
+
+    /// The bytes of a stored file, for comparison.
+    async fn open(&self, object: &ObjectName, id: &RecordId) -> Result<FileStream>;
 }

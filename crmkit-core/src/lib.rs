@@ -142,8 +142,8 @@ pub use compare::{same_value, visible_text};
 pub use concept::{FieldConcept, ObjectConcept};
 pub use credentials::{Credentials, FixedToken};
 pub use destination::{
-    Destination, DestinationWriter, ExistingItem, Fields, ItemKind, Operation, OperationKind, Permission, Probe,
-    Provisioner, Reader, Remover, SchemaItem, SharedDestination, Stored, User, WriteBatch, Written,
+    CustomObject, Destination, DestinationWriter, ExistingItem, Fields, ItemKind, Operation, OperationKind, Permission,
+    Probe, Provisioner, Reader, Remover, SchemaItem, SharedDestination, Stored, User, WriteBatch, Written,
 };
 pub use digest::Digest;
 pub use engine::{
@@ -161,8 +161,9 @@ pub use ledger::{
 };
 pub use mapping::{CompiledMapping, CompiledPlan, Draft, DraftLink, Selection};
 pub use migration::{
-    Approval, DeltaReport, HeldReason, Migration, MigrationBuilder, ObjectCount, Observed, Preparation, Reconciliation,
-    RollbackPreview, RollbackReport, RunReport, SampleDiff, Status, UncertainCount, VerifiedCount,
+    Approval, Decided, Decision, DeltaReport, HeldReason, Migration, MigrationBuilder, ObjectCount, Observed,
+    Preparation, Reconciliation, RollbackPreview, RollbackReport, RunReport, SampleDiff, Signed, Status,
+    UncertainCount, VerifiedCount,
 };
 pub use migration::{
     Audit, AuditOptions, Distinct, Duplicates, Expected, FieldProfile, Grade, LineDiff, MappingDiff, ObjectAudit,
@@ -174,8 +175,9 @@ pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
 pub(crate) use plan::custom_fields;
 pub use plan::{
-    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, Mapping, MatchPolicy, MatchRule, Overwrite, OwnerPlan,
-    PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question, SamplePlan, StagePlan, TransformCall,
+    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, ItemPlan, Mapping, MatchPolicy, MatchRule, ObjectPlan,
+    Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question, RollbackPlan,
+    SamplePlan, StagePlan, TransformCall, Unresolved,
 };
 pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};

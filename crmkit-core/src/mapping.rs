@@ -7,7 +7,7 @@ use indexmap::{IndexMap, IndexSet};
 use crate::{
     Abilities, Destination, FieldConcept, FieldContext, FieldName, FieldSchema, FieldTransform, FieldType, Fields,
     LinkCarrier, Mapping, MappingId, MatchRule, ObjectName, OptionSchema, Overwrite, Plan, Predicate, Prepared,
-    Problem, Record, RecordId, RecordRef, Recovery, Schema, Severity, TransformSettings, Transforms, Value,
+    Problem, Record, RecordId, RecordRef, Recovery, Schema, Severity, TransformSettings, Transforms, Unresolved, Value,
     coerce::{coerce, label_options},
 };
 
@@ -38,6 +38,8 @@ pub struct CompiledMapping {
     when: Option<Predicate>,
     exclude: HashSet<RecordId>,
     merge: IndexMap<RecordId, RecordId>,
+    /// The source field that tells how large a file is, where the destination object holds files.
+    size: Option<FieldName>,
     lines: Vec<CompiledLine>,
 }
 
@@ -51,6 +53,7 @@ struct CompiledLine {
     to: FieldSchema,
     kind: LineKind,
     required: bool,
+    unresolved: Unresolved,
     overwrite: Overwrite,
 }
 
@@ -58,7 +61,13 @@ struct CompiledLine {
 enum LineKind {
     Value,
     Owner,
-    Link { target: MappingId, deferred: bool },
+    Link {
+        target: MappingId,
+        /// The source object whose records the target writes: a link to another object's is not this line's.
+        reads: ObjectName,
+        deferred: bool,
+        many: bool,
+    },
 }
 
 /// A record in destination terms, but for what only the ledger knows: links and owner.
@@ -89,6 +98,10 @@ pub struct DraftLink {
     pub to: RecordRef,
     /// The record cannot be without it.
     pub required: bool,
+    /// What becomes of the record where the link cannot be followed.
+    pub unresolved: Unresolved,
+    /// It is one of several in its field.
+    pub many: bool,
     /// It is set after both ends are written.
     pub deferred: bool,
     /// The object whose records carry the link, where the destination keeps it as a record.
@@ -185,13 +198,16 @@ impl CompiledMapping {
             let remedy = "check the plan against the account";
             Box::new(Problem::new(Severity::Block, code, message, remedy).at(format!("/mappings/{}", mapping.id)))
         };
+        let object = prepared
+            .object(&mapping.to)
+            .ok_or_else(|| problem("not_prepared", format!("the custom object {} is not there", mapping.to)))?;
         let schema = destination
             .schema
-            .object(&mapping.to)
+            .object(&object)
             .ok_or_else(|| problem("unknown_object", format!("the destination has no object {}", mapping.to)))?;
         let abilities = destination
             .abilities
-            .get(&mapping.to)
+            .get(&object)
             .ok_or_else(|| problem("unknown_object", format!("nothing can be written to {}", mapping.to)))?
             .clone();
         let marker =
@@ -230,9 +246,14 @@ impl CompiledMapping {
                 }
             })?;
             let kind = match (&line.link, &to.ty) {
-                (Some(target), _) => LineKind::Link {
+                (Some(target), ty) => LineKind::Link {
                     target: target.clone(),
+                    reads: plan
+                        .mapping(target)
+                        .map(|target| target.from.clone())
+                        .ok_or_else(|| problem("unknown_mapping", format!("no mapping {target:?}")))?,
                     deferred: deferred.contains(&line.id) || to.carrier.is_some(),
+                    many: matches!(ty, FieldType::Links { .. }),
                 },
                 (None, FieldType::Link { .. }) if to.concept == Some(FieldConcept::Owner) => LineKind::Owner,
                 (None, _) => LineKind::Value,
@@ -243,6 +264,7 @@ impl CompiledMapping {
                 lists,
                 transforms,
                 required: line.required || to.required,
+                unresolved: line.unresolved,
                 to,
                 kind,
                 overwrite: line.overwrite,
@@ -253,7 +275,7 @@ impl CompiledMapping {
         Ok(Self {
             id: mapping.id.clone(),
             from: mapping.from.clone(),
-            to: mapping.to.clone(),
+            to: object,
             abilities,
             matching: mapping.matching.clone(),
             owner,
@@ -261,6 +283,10 @@ impl CompiledMapping {
             when: mapping.when.clone(),
             exclude: mapping.exclude.iter().cloned().collect(),
             merge: mapping.merge.clone(),
+            size: source
+                .object(&mapping.from)
+                .and_then(|object| object.by_concept(FieldConcept::Size))
+                .map(|field| field.name.clone()),
             lines,
         })
     }
@@ -301,13 +327,29 @@ impl CompiledMapping {
             .map(|line| line.id.as_str())
     }
 
+    /// Why a file cannot be stored, where it is larger than the destination takes.
+    fn too_large(&self, record: &Record) -> Option<String> {
+        let (max, size) = (self.abilities.max_bytes?, self.size.as_ref()?);
+        let bytes = match record.fields.get(size)? {
+            Value::Int(bytes) => u64::try_from(*bytes).ok()?,
+            Value::Decimal(bytes) => u64::try_from(*bytes).ok()?,
+            _ => return None,
+        };
+        (bytes > max).then(|| format!("the file is larger than the {max} bytes that the destination takes"))
+    }
+
     fn draft(&self, record: &Record, settings: &TransformSettings) -> Draft {
-        let mut draft = Draft::default();
+        let mut draft = Draft { hold: self.too_large(record), ..Draft::default() };
         for line in &self.lines {
             if let Some(doubt) = record.doubts.iter().find(|doubt| line.from.contains(&doubt.field)) {
-                draft.hold.get_or_insert_with(|| format!("{}: {}", doubt.field, doubt.message));
-                let line = doubt.line.map(|line| format!(" line {line}")).unwrap_or_default();
-                draft.notes.push(format!("{}: in doubt at {}{line}", doubt.field, doubt.origin));
+                let leave = matches!(line.kind, LineKind::Link { .. })
+                    && !line.required
+                    && line.unresolved == Unresolved::Leave;
+                if !leave {
+                    draft.hold.get_or_insert_with(|| format!("{}: {}", doubt.field, doubt.message));
+                }
+                let place = doubt.line.map(|line| format!(" line {line}")).unwrap_or_default();
+                draft.notes.push(format!("{}: in doubt at {}{place}", doubt.field, doubt.origin));
                 continue;
             }
             if let Err(reason) = line.fill(record, settings, &mut draft) {
@@ -360,17 +402,30 @@ impl CompiledLine {
             LineKind::Owner => {
                 draft.owner = value.as_ref_to().map(|to| to.id.clone()).or_else(|| value.as_text().map(RecordId::from))
             }
-            LineKind::Link { target, deferred } => {
-                let to = value.as_ref_to().ok_or_else(|| format!("{}: the value is not a link", self.id))?;
-                draft.links.push(DraftLink {
-                    line: self.id.clone(),
-                    field: self.to.name.clone(),
-                    target: target.clone(),
-                    to: to.clone(),
-                    required: self.required,
-                    deferred: *deferred,
-                    carrier: self.to.carrier.clone(),
-                });
+            LineKind::Link { target, reads, deferred, many } => {
+                let values = match &value {
+                    Value::List(values) if *many => &values[..],
+                    one => std::slice::from_ref(one),
+                };
+                let mut seen = HashSet::new();
+                for value in values {
+                    let to = value.as_ref_to().ok_or_else(|| format!("{}: the value is not a link", self.id))?;
+                    // A field that links to several objects feeds a line for each of them.
+                    if to.object != *reads || !seen.insert(to) {
+                        continue;
+                    }
+                    draft.links.push(DraftLink {
+                        line: self.id.clone(),
+                        field: self.to.name.clone(),
+                        target: target.clone(),
+                        to: to.clone(),
+                        required: self.required,
+                        unresolved: self.unresolved,
+                        many: *many,
+                        deferred: *deferred,
+                        carrier: self.to.carrier.clone(),
+                    });
+                }
             }
             LineKind::Value => match coerce(value, &self.to, settings) {
                 Ok(value) => {

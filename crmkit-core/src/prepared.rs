@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::{ExistingItem, FieldName, FieldPlan, ObjectName, PipelinePlan, StagePlan};
+use crate::{ExistingItem, FieldName, FieldPlan, ItemPlan, ObjectName, ObjectPlan, PipelinePlan, StagePlan};
 
 /// What `prepare` made or took, by its name in the plan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,25 @@ impl Prepared {
     /// The registry key of a custom field.
     pub fn field_key(field: &FieldPlan) -> String {
         format!("field:{}/{}", field.object, field.id)
+    }
+
+    /// The registry key of a custom object.
+    pub fn object_key(object: &ObjectPlan) -> String {
+        format!("object:{}", object.id)
+    }
+
+    /// The registry key of one of the plan's items.
+    pub fn item_key(item: &ItemPlan, name: &str) -> String {
+        let field = item.field.as_ref().map_or("", |field| field.as_str());
+        format!("{}:{}/{field}/{name}", item.kind.as_str(), item.object)
+    }
+
+    /// What the destination calls an object that the plan may call `custom:<id>`; `None` where it is not prepared.
+    pub fn object(&self, name: &ObjectName) -> Option<ObjectName> {
+        match name.as_str().strip_prefix("custom:") {
+            Some(id) => self.0.get(&format!("object:{id}")).map(|prepared| ObjectName::from(prepared.item.id.as_str())),
+            None => Some(name.clone()),
+        }
     }
 
     /// The registry key of an object's marker field.

@@ -268,6 +268,11 @@ pub enum FieldType {
         /// The objects linked to.
         to: Vec<ObjectName>,
     },
+    /// Links to several records of these objects, as a list. Where the field has a carrier, each of them is a record of its own.
+    Links {
+        /// The objects linked to.
+        to: Vec<ObjectName>,
+    },
     /// Anything: a source that knows no types.
     Any,
 }
@@ -281,6 +286,14 @@ impl FieldType {
     /// A link to one object.
     pub fn link(to: impl Into<ObjectName>) -> Self {
         Self::Link { to: vec![to.into()] }
+    }
+
+    /// The objects that a link or links may lead to; `None` for every other type.
+    pub fn links_to(&self) -> Option<&[ObjectName]> {
+        match self {
+            Self::Link { to } | Self::Links { to } => Some(to),
+            _ => None,
+        }
     }
 
     /// Its short name in messages and plans: `text`, `option`.
@@ -306,6 +319,7 @@ impl FieldType {
             Self::Option => "option",
             Self::Options => "options",
             Self::Link { .. } => "link",
+            Self::Links { .. } => "links",
             Self::Any => "any",
         }
     }

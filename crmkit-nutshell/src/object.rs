@@ -120,6 +120,6 @@ impl Object {
                 (Recovery::Witness { fields }, names(&[]))
             }
         };
-        Abilities { batch: 1, atomic: false, recovery, update: true, remove: Removal::Soft, volatile }
+        Abilities { remove: Removal::Soft, volatile, ..Abilities::plain(recovery) }
     }
 }

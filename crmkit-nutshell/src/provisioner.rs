@@ -46,6 +46,9 @@ impl Provisioner for Nutshell {
             )),
             ItemKind::Field => self.create_field(item, send_before).await,
             ItemKind::Label => self.create_tag(item, send_before).await,
+            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
+                Err(by_hand(item, format!("make {:?} under Setup, then audit again", item.name)))
+            }
         };
         // Also after an error: the item may be there.
         self.forget().await;

@@ -61,15 +61,13 @@ impl Instance {
         let objects = [self.account(), self.contact(), self.lead(), note(config.impersonate)];
         let abilities = Object::ALL.into_iter().map(|object| (object.name().into(), object.abilities(&config.marker)));
         let destination = Destination {
-            kind: KIND.to_owned(),
-            account: self.id.to_string(),
             schema: objects.into_iter().collect(),
             abilities: abilities.collect(),
             users: self.users.iter().map(|user| self.user(user)).collect(),
             items: self.items(),
             permissions: self.permissions().into_iter().map(|(name, may)| (name.to_owned(), may)).collect(),
-            caps: Default::default(),
             gotchas: GOTCHAS.iter().map(|text| (*text).to_owned()).chain(self.set_up()).collect(),
+            ..Destination::new(KIND, self.id.to_string())
         };
         Known { destination, catalog: self.catalog }
     }
@@ -307,7 +305,7 @@ fn note(impersonate: bool) -> ObjectSchema {
 
 fn item(kind: ItemKind, object: &ObjectName, parent: Option<String>, name: &str) -> SchemaItem {
     let (name, object) = (name.to_owned(), object.clone());
-    SchemaItem { kind, object, parent, name, ty: None, options: Vec::new(), probability: None }
+    SchemaItem { parent, ..SchemaItem::new(kind, object, name) }
 }
 
 fn named(list: &[Named]) -> Vec<OptionSchema> {

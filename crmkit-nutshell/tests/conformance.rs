@@ -43,6 +43,7 @@ impl Bench {
             ty: Some(FieldType::Text { max: Some(255) }),
             options: Vec::new(),
             probability: None,
+            conditions: Vec::new(),
         };
         let marker = match object {
             "note" => String::new(),

@@ -128,6 +128,6 @@ impl Object {
                 (Recovery::Witness { fields }, names(&["update_time"]))
             }
         };
-        Abilities { batch: 1, atomic: false, recovery, update: true, remove: Removal::Soft, volatile }
+        Abilities { remove: Removal::Soft, volatile, ..Abilities::plain(recovery) }
     }
 }

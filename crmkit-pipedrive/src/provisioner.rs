@@ -36,6 +36,9 @@ impl Provisioner for Pipedrive {
             ItemKind::Stage => gone(remove(endpoint::STAGE_DELETE.about(&item.id)?).await),
             ItemKind::Field => gone(remove(Fielded::of(&item.item.object)?.field_delete.about(&item.id)?).await),
             ItemKind::Option | ItemKind::Label => self.retire_option(item, send_before).await,
+            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
+                Err(refused("this connector makes no such item"))
+            }
         };
         self.forget_schema().await;
         retired
@@ -94,6 +97,9 @@ impl Pipedrive {
                         Retry::Verify,
                     )
                 })
+            }
+            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
+                Err(refused("this connector makes no such item"))
             }
         }
     }

@@ -35,8 +35,6 @@ impl Account {
         let caps = [("custom_fields", config.tier.custom_fields()), ("open_deals", config.tier.deals(config.seats))];
         let caps = if config.unlimited { &[] } else { &caps[..] };
         Destination {
-            kind: KIND.to_owned(),
-            account: self.me.company_id.to_string(),
             schema: objects.into_iter().collect(),
             abilities: abilities.collect(),
             users: self.users.iter().map(|user| self.user(user)).collect(),
@@ -44,6 +42,7 @@ impl Account {
             permissions: self.permissions().into_iter().map(|(name, may)| (name.to_owned(), may)).collect(),
             caps: caps.iter().map(|(name, cap)| ((*name).to_owned(), *cap)).collect(),
             gotchas: GOTCHAS.iter().map(|text| (*text).to_owned()).collect(),
+            ..Destination::new(KIND, self.me.company_id.to_string())
         }
     }
 
@@ -341,7 +340,7 @@ fn relationship() -> ObjectSchema {
 }
 
 fn item(kind: ItemKind, object: &ObjectName, parent: Option<String>, name: String) -> SchemaItem {
-    SchemaItem { kind, object: object.clone(), parent, name, ty: None, options: Vec::new(), probability: None }
+    SchemaItem { parent, ..SchemaItem::new(kind, object.clone(), name) }
 }
 
 fn text(max: u32) -> FieldType {

@@ -42,6 +42,7 @@ impl Bench {
             ty: Some(FieldType::Text { max: Some(255) }),
             options: Vec::new(),
             probability: None,
+            conditions: Vec::new(),
         };
         let has_marker = matches!(object, "organization" | "person" | "deal");
         let marker = match has_marker {

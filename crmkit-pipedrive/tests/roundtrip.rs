@@ -83,6 +83,7 @@ fn item(kind: ItemKind, object: &str, parent: Option<&str>, name: &str) -> Schem
         ty: None,
         options: Vec::new(),
         probability: None,
+        conditions: Vec::new(),
     }
 }
 

@@ -52,6 +52,9 @@ impl Provisioner for Twenty {
                 self.add_option(field, &label, send_before).await
             }
             ItemKind::Label => Err(refused("twenty has no labels")),
+            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
+                Err(refused("this connector makes no such item"))
+            }
         };
         // Also after an error: the item may be there.
         self.forget_schema().await;
@@ -75,6 +78,9 @@ impl Provisioner for Twenty {
             },
             ItemKind::Stage => self.remove_option(stage_field(target)?, &item.id, send_before).await,
             ItemKind::Pipeline | ItemKind::Label => Ok(()),
+            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
+                Err(refused("this connector makes no such item"))
+            }
         };
         self.forget_schema().await;
         retired

@@ -61,13 +61,9 @@ impl Workspace {
                 items.push(ExistingItem {
                     id: id.to_owned(),
                     item: SchemaItem {
-                        kind,
-                        object: object.name.clone(),
                         parent: parent.map(str::to_owned),
-                        name: name.to_owned(),
                         ty,
-                        options: Vec::new(),
-                        probability: None,
+                        ..SchemaItem::new(kind, object.name.clone(), name)
                     },
                 });
             };
@@ -113,6 +109,7 @@ fn abilities() -> Abilities {
         update: true,
         remove: Removal::Hard,
         volatile: vec!["updatedAt".into()],
+        max_bytes: None,
     }
 }
 

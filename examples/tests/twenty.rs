@@ -106,6 +106,7 @@ async fn what_arrives_in_a_workspace_is_what_the_generator_says() {
         ty: Some(FieldType::link("company")),
         options: Vec::new(),
         probability: None,
+        conditions: Vec::new(),
     };
     let soon = crmkit_core::Clock::now(&*clock) + TimeDelta::seconds(60);
     let parent = twenty.provisioner().expect("a provisioner").create(&parent, soon).await;

@@ -153,6 +153,7 @@ fn natural(ty: &FieldType, text: &str, number: i64) -> Value {
         FieldType::Option => Value::option("1"),
         FieldType::Options => Value::List([Value::option("1"), Value::text("Small")].into()),
         FieldType::Link { .. } => Value::link(RecordRef::new("companies", "1")),
+        FieldType::Links { .. } => Value::List([Value::link(RecordRef::new("companies", "1"))].into()),
         _ => Value::text(text),
     }
 }

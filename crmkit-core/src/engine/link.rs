@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     Change, CompiledMapping, Digest, DraftLink, Fields, LedgerKey, OperationKind, Outcome, Part, PriorValues, Record,
-    RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, Value,
+    RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, Unresolved, Value,
     engine::{
         Core, Facts, LeaseGuard,
         lookup::{Target, Targets, key_of},
@@ -16,9 +16,19 @@ use crate::{
     },
 };
 
-/// The part of a source record that a deferred link becomes.
-pub(super) fn part_of(line: &str) -> Part {
-    Part::from(format!("link:{line}"))
+/// The part of a source record that a deferred link becomes: one of several carried links is a part of its own.
+pub(super) fn part_of(link: &DraftLink) -> Part {
+    match (link.many, &link.carrier) {
+        (true, Some(_)) => Part::from(format!("link:{}:{}", link.line, link.to.id)),
+        _ => Part::from(format!("link:{}", link.line)),
+    }
+}
+
+/// One part to be: a link, or all links of a field that keeps several as one list.
+struct Tie {
+    record: RecordRef,
+    link: DraftLink,
+    to: Vec<RecordRef>,
 }
 
 pub(super) async fn execute(
@@ -34,19 +44,19 @@ pub(super) async fn execute(
         Recovered::Known(found) => found,
     };
     let links = links_of(cx, mapping, page.items);
-    let keys: Vec<_> =
-        links.iter().map(|(record, link)| key_of(core, &mapping.id, record, part_of(&link.line))).collect();
+    let keys: Vec<_> = links.iter().map(|tie| key_of(core, &mapping.id, &tie.record, part_of(&tie.link))).collect();
     let rows = core.ledger.rows(&keys).await?;
-    let ends = links
-        .iter()
-        .flat_map(|(record, link)| [(mapping.id.clone(), record.clone()), (link.target.clone(), link.to.clone())]);
+    let ends = links.iter().flat_map(|Tie { record, link, to }| {
+        let far = to.iter().map(|to| (link.target.clone(), to.clone()));
+        std::iter::once((mapping.id.clone(), record.clone())).chain(far)
+    });
     let targets = Targets::load(core, cx, ends.collect::<HashSet<_>>()).await?;
 
     let mut changes = Vec::new();
     let mut carriers = Vec::new();
     let mut patches = Vec::new();
     let mut page_parents: HashMap<RecordId, RecordId> = HashMap::new();
-    for (((record, link), key), known) in links.into_iter().zip(keys).zip(rows) {
+    for ((Tie { record, link, to: far }, key), known) in links.into_iter().zip(keys).zip(rows) {
         let found = found.remove(&key);
         let undecided =
             known.as_ref().is_some_and(|row| row.state == RowState::Held && row.uncertain == Some(Uncertain::Held));
@@ -72,26 +82,41 @@ pub(super) async fn execute(
         }
         // A record that waits takes its links along: they are set when it is written.
         let Target::Written(own) = targets.get(&mapping.id, &record) else { continue };
-        let to = match targets.get(&link.target, &link.to) {
-            Target::Written(to) => to,
-            Target::Nowhere => {
+        let mut led = Vec::with_capacity(far.len());
+        let mut waits = None;
+        for to in far {
+            match targets.get(&link.target, &to) {
+                Target::Written(to) => led.push(to),
+                Target::Nowhere => row.notes.push(format!("{}: a record it links to does not move", link.line)),
+                Target::Waiting if link.unresolved == Unresolved::Leave => {
+                    row.notes.push(format!("{}: left out, the record it links to waits for a decision", link.line))
+                }
+                Target::Waiting => waits = Some(to),
+            }
+        }
+        if let Some(to) = waits {
+            row.waits_for = Some(to);
+            hold(row, format!("{}: the record it links to waits for a decision", link.line));
+            continue;
+        }
+        let Some(to) = led.first().cloned() else {
+            if link.unresolved == Unresolved::Hold {
+                row.notes.clear();
                 hold(row, format!("{}: the record it links to does not move", link.line));
-                continue;
             }
-            Target::Waiting => {
-                row.waits_for = Some(link.to.clone());
-                hold(row, format!("{}: the record it links to waits for a decision", link.line));
-                continue;
-            }
+            continue;
         };
-        if link.target == mapping.id && closes_a_cycle(core, mapping, &link, &own, &to, &page_parents).await? {
+        if !link.many
+            && link.target == mapping.id
+            && closes_a_cycle(core, mapping, &link, &own, &to, &page_parents).await?
+        {
             hold(row, format!("{}: following it upwards leads back to the record itself", link.line));
             continue;
         }
-        if link.target == mapping.id {
+        if !link.many && link.target == mapping.id {
             page_parents.insert(own.id.clone(), to.id.clone());
         }
-        row.links = vec![own.clone(), to.clone()];
+        row.links = std::iter::once(own.clone()).chain(led.iter().cloned()).collect();
         match &link.carrier {
             Some(carrier) => {
                 let mut fields: Fields = carrier.constants.iter().cloned().collect();
@@ -101,7 +126,11 @@ pub(super) async fn execute(
                     changes.extend(change);
                 }
             }
-            None => patches.push((row, own, link.field, to)),
+            None if link.many => {
+                let all: Vec<Value> = led.into_iter().map(Value::link).collect();
+                patches.push((row, own, link.field, Value::List(all.into())))
+            }
+            None => patches.push((row, own, link.field, Value::link(to))),
         }
     }
     lease.commit(&changes).await?;
@@ -115,16 +144,25 @@ pub(super) async fn execute(
 }
 
 /// The deferred links of the records that this mapping moves.
-fn links_of(cx: &PassContext, mapping: &CompiledMapping, records: Vec<Record>) -> Vec<(RecordRef, DraftLink)> {
-    records
+fn links_of(cx: &PassContext, mapping: &CompiledMapping, records: Vec<Record>) -> Vec<Tie> {
+    let links = records
         .into_iter()
         .filter(|record| cx.sample.as_ref().is_none_or(|sample| sample.contains(&record.key)))
         .filter(|record| mapping.select(record) == Selection::Selected)
         .flat_map(|record| {
             let draft = cx.compiled.draft(mapping, &record);
             draft.links.into_iter().filter(|link| link.deferred).map(move |link| (record.key.clone(), link))
-        })
-        .collect()
+        });
+    let mut ties: Vec<Tie> = Vec::new();
+    for (record, link) in links {
+        let to = link.to.clone();
+        let listed = link.many && link.carrier.is_none();
+        match ties.iter_mut().rev().find(|tie| listed && tie.record == record && tie.link.line == link.line) {
+            Some(tie) => tie.to.push(to),
+            None => ties.push(Tie { record, link, to: vec![to] }),
+        }
+    }
+    ties
 }
 
 /// Whether the chain of parents from `to` leads back to `own`: a cycle in the data, which no hierarchy can hold.
@@ -136,7 +174,7 @@ async fn closes_a_cycle(
     to: &RecordRef,
     page: &HashMap<RecordId, RecordId>,
 ) -> Result<bool> {
-    let part = part_of(&link.line);
+    let part = part_of(link);
     let mut at = to.clone();
     let mut seen = HashSet::new();
     while at != *own {
@@ -222,15 +260,14 @@ async fn patch(
     core: &Core,
     cx: &PassContext,
     mapping: &CompiledMapping,
-    patches: Vec<(Row, RecordRef, crate::FieldName, RecordRef)>,
+    patches: Vec<(Row, RecordRef, crate::FieldName, Value)>,
 ) -> Result<Patched> {
     let mut patched = Patched::default();
     let Some(reader) = core.destination.reader().filter(|_| !patches.is_empty()) else { return Ok(patched) };
     let ids: Vec<_> = patches.iter().map(|(_, own, _, _)| own.id.clone()).collect();
     let stored = reader.fetch(&mapping.to, &ids).await?;
     let volatile = &mapping.abilities.volatile;
-    for ((mut row, own, field, to), stored) in patches.into_iter().zip(stored) {
-        let value = Value::link(to);
+    for ((mut row, own, field, value), stored) in patches.into_iter().zip(stored) {
         let fields: Fields = [(field.clone(), value.clone())].into_iter().collect();
         let hash = Digest::of_fields(&fields);
         let Some(mut stored) = stored.filter(|stored| !stored.trashed) else {

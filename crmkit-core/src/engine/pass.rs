@@ -11,6 +11,7 @@ use crate::{
     PageRequest, PhaseTask, Plan, Prepared, PreparedItem, RecordRef, Result, Source, SourceUser, UnitState, Value,
     compare::same_value,
     engine::{Core, Facts},
+    migration::{REOPENED, with_decisions},
 };
 
 /// What a pass is for.
@@ -21,6 +22,8 @@ pub enum PassKind {
     Sample,
     /// The whole run.
     Initial,
+    /// What was held, tried again.
+    Resolve,
     /// What is new or has changed since.
     Delta,
     /// Reads everything written back and compares it.
@@ -48,6 +51,7 @@ impl PassKind {
         match self {
             Self::Sample => "sample",
             Self::Initial => "initial",
+            Self::Resolve => "resolve",
             Self::Delta => "delta",
             Self::Reconcile { .. } => "reconcile",
             Self::Preview { .. } => "preview",
@@ -134,7 +138,7 @@ pub(crate) struct PassContext {
     pub(crate) source: Source,
     pub(crate) destination: Destination,
     pub(crate) owners: Owners,
-    /// The sample's records, in a sample pass.
+    /// The only records that the pass is about: a sample's, or what a resolve tries again.
     pub(crate) sample: Option<HashSet<RecordRef>>,
     /// The pass that walked the source first for the records this one is about: its own number, or the pass that it looks at.
     pub(crate) walk: u32,
@@ -180,6 +184,7 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
         .get("document", "plan")
         .await?
         .ok_or_else(|| Error::state("pass.load", "no plan is approved; approve one first"))?;
+    let plan = with_decisions(facts, plan).await?;
     let prepared = Prepared(facts.all::<PreparedItem>("prepared").await?.into_iter().collect());
     let source = core.source.describe().await?;
     let destination = core.destination.describe().await?;
@@ -187,16 +192,17 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     // What takes back maps nothing, and goes on when part of what `prepare` made is gone already.
     let mapped = match pass.kind {
         PassKind::Preview { .. } | PassKind::Rollback { .. } => Plan { mappings: Vec::new(), ..plan.clone() },
-        PassKind::Sample | PassKind::Initial | PassKind::Delta | PassKind::Reconcile { .. } => plan.clone(),
+        PassKind::Sample | PassKind::Initial | PassKind::Resolve | PassKind::Delta | PassKind::Reconcile { .. } => {
+            plan.clone()
+        }
     };
     let compiled = CompiledPlan::compile(&mapped, &source.schema, &destination, &core.transforms, &prepared, &deferred)
         .map_err(|problems| plan_error(&problems))?;
     let users = source_users(core, &source).await?;
     let owners = Owners::resolve(&plan.owners, &users, &destination.users);
     let sample = match pass.kind {
-        PassKind::Sample => {
-            Some(facts.all::<RecordRef>("sample").await?.into_iter().map(|(_, record)| record).collect())
-        }
+        PassKind::Sample => Some(records(facts, "sample").await?),
+        PassKind::Resolve => Some(records(facts, REOPENED).await?),
         _ => None,
     };
     let passes: Vec<PassRecord> = facts.all("pass").await?.into_iter().map(|(_, pass)| pass).collect();
@@ -204,12 +210,18 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     Ok(PassContext { pass, plan, compiled, source, destination, owners, sample, walk, given_back })
 }
 
+async fn records(facts: Facts<'_>, kind: &str) -> Result<HashSet<RecordRef>> {
+    Ok(facts.all::<RecordRef>(kind).await?.into_iter().map(|(_, record)| record).collect())
+}
+
 /// Whose pages of the source a pass sees: a reconciliation those of the pass that it checks, the last run or delta unless told.
 fn walk_of(passes: &[PassRecord], pass: &PassRecord) -> u32 {
     let whole = |known: &&PassRecord| matches!(known.kind, PassKind::Initial | PassKind::Delta);
     match pass.kind {
         PassKind::Reconcile { of: Some(of) } => of,
-        PassKind::Reconcile { of: None } => passes.iter().rfind(whole).map_or(pass.number, |last| last.number),
+        PassKind::Reconcile { of: None } | PassKind::Resolve => {
+            passes.iter().rfind(whole).map_or(pass.number, |last| last.number)
+        }
         _ => pass.number,
     }
 }

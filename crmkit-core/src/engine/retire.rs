@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::{
-    AuditEntry, Change, ErrorKind, FieldConcept, FieldName, ItemKind, ObjectName, Outcome, PageRequest, Permission,
-    PreparedItem, Result, Retry, UnitState, Value,
+    AuditEntry, Change, ErrorKind, ExistingItem, FieldConcept, FieldName, ItemKind, ObjectName, ObjectSchema, Outcome,
+    PageRequest, Permission, PreparedItem, Result, Retry, UnitState, Value,
     engine::{Core, Facts, LeaseGuard, PassKind, facts::keep, pass::PassContext},
 };
 
@@ -19,8 +19,7 @@ pub(super) async fn execute(
     let mut made: Vec<(String, PreparedItem)> =
         facts.all::<PreparedItem>("prepared").await?.into_iter().filter(|(_, item)| item.made).collect();
     let used = in_use(core, cx, &made).await?;
-    // What hangs under something goes first: stages before their pipeline, fields last to first.
-    made.sort_by_key(|(_, prepared)| prepared.item.item.kind != ItemKind::Stage);
+    made.sort_by_key(|(_, prepared)| order(prepared.item.item.kind));
     let mut kept_parents: HashSet<String> = HashSet::new();
     for (key, prepared) in made {
         let item = &prepared.item;
@@ -28,9 +27,11 @@ pub(super) async fn execute(
             && cx.destination.permissions.get("remove_fields") == Some(&Permission::No);
         let stays = lasting
             || used.contains(&(item.item.kind, item.item.object.clone(), item.id.clone()))
-            || (item.item.kind == ItemKind::Pipeline && kept_parents.contains(&item.id));
+            || (matches!(item.item.kind, ItemKind::Pipeline | ItemKind::Field | ItemKind::Object)
+                && kept_parents.contains(&item.id));
         if stays {
             kept_parents.extend(item.item.parent.clone());
+            kept_parents.insert(item.item.object.to_string());
             lease.commit(&[keep(&format!("kept_item/{preview:010}"), key, &prepared)]).await?;
             continue;
         }
@@ -63,37 +64,50 @@ pub(super) async fn execute(
     lease.done(unit, Vec::new(), 0).await
 }
 
+/// What hangs under something goes before it: stages before their pipeline, everything of an object before the object.
+fn order(kind: ItemKind) -> u8 {
+    match kind {
+        ItemKind::Filter => 0,
+        ItemKind::Stage | ItemKind::Option | ItemKind::Label => 1,
+        ItemKind::Pipeline | ItemKind::Field | ItemKind::ActivityType | ItemKind::LeadSource => 2,
+        ItemKind::Object => 3,
+    }
+}
+
 type ItemName = (ItemKind, ObjectName, String);
 
-/// The made fields and stages that live records still use: after the undo those are records that stay, or others'.
+/// The made items that live records still use: after the undo those are records that stay, or others'.
 async fn in_use(core: &Core, cx: &PassContext, made: &[(String, PreparedItem)]) -> Result<HashSet<ItemName>> {
     let mut used = HashSet::new();
     let Some(reader) = core.destination.reader() else { return Ok(used) };
-    let mut fields: BTreeMap<ObjectName, Vec<FieldName>> = BTreeMap::new();
+    let mut by_object: BTreeMap<ObjectName, Vec<&ExistingItem>> = BTreeMap::new();
     for (_, prepared) in made {
         let item = &prepared.item;
-        let names = fields.entry(item.item.object.clone()).or_default();
-        if item.item.kind == ItemKind::Field {
-            names.push(FieldName::from(item.id.as_str()));
+        match item.item.kind {
+            // A filter shows records and keeps none.
+            ItemKind::Filter => {}
+            ItemKind::Object => by_object.entry(item.id.as_str().into()).or_default().push(item),
+            _ => by_object.entry(item.item.object.clone()).or_default().push(item),
         }
     }
-    for (object, names) in fields {
-        let stage = cx
-            .destination
-            .schema
-            .object(&object)
-            .and_then(|schema| schema.by_concept(FieldConcept::Stage))
-            .map(|field| field.name.clone());
+    for (object, items) in by_object {
+        let Some(schema) = cx.destination.schema.object(&object) else { continue };
+        let places: Vec<(&ExistingItem, Option<FieldName>)> =
+            items.into_iter().map(|item| (item, field_of(schema, item))).collect();
         let mut request = PageRequest::first(object.clone(), core.settings.page_size);
         loop {
             let page = reader.scan(&request).await?;
             for stored in page.items {
-                for name in names.iter().filter(|name| stored.fields.get(*name).is_some_and(|value| !value.is_empty()))
-                {
-                    used.insert((ItemKind::Field, object.clone(), name.as_str().to_owned()));
-                }
-                if let Some(Value::Option(id)) = stage.as_ref().and_then(|stage| stored.fields.get(stage)) {
-                    used.insert((ItemKind::Stage, object.clone(), id.to_string()));
+                for (item, field) in &places {
+                    let value = field.as_ref().and_then(|field| stored.fields.get(field));
+                    let uses = match item.item.kind {
+                        ItemKind::Object => true,
+                        ItemKind::Field => value.is_some_and(|value| !value.is_empty()),
+                        _ => value.is_some_and(|value| names(value, &item.id)),
+                    };
+                    if uses {
+                        used.insert((item.item.kind, item.item.object.clone(), item.id.clone()));
+                    }
                 }
             }
             match page.next {
@@ -103,4 +117,28 @@ async fn in_use(core: &Core, cx: &PassContext, made: &[(String, PreparedItem)]) 
         }
     }
     Ok(used)
+}
+
+/// The field whose values tell whether a record uses an item.
+fn field_of(schema: &ObjectSchema, item: &ExistingItem) -> Option<FieldName> {
+    let meaning = |concept| schema.by_concept(concept).map(|field| field.name.clone());
+    match item.item.kind {
+        ItemKind::Field => Some(FieldName::from(item.id.as_str())),
+        ItemKind::Option | ItemKind::Label => match &item.item.parent {
+            Some(field) => Some(FieldName::from(field.as_str())),
+            None => meaning(FieldConcept::Labels),
+        },
+        ItemKind::Stage => meaning(FieldConcept::Stage),
+        ItemKind::ActivityType => meaning(FieldConcept::Kind),
+        ItemKind::LeadSource => meaning(FieldConcept::LeadSource),
+        ItemKind::Pipeline | ItemKind::Object | ItemKind::Filter => None,
+    }
+}
+
+fn names(value: &Value, id: &str) -> bool {
+    match value {
+        Value::Option(known) => **known == *id,
+        Value::List(values) => values.iter().any(|value| names(value, id)),
+        _ => false,
+    }
 }

@@ -8,10 +8,11 @@ use std::{
 use futures::{StreamExt, stream};
 
 use crate::{
-    Change, Error, ErrorKind, Operation, OperationKind, Outcome, PriorValues, RecordRef, Result, Retry, RowState,
-    Stored, UnitKey, UnitState, WriteBatch, Written,
+    Change, Error, ErrorKind, Operation, OperationKind, Outcome, PriorValues, RecordId, RecordRef, Result, Retry,
+    RowState, Stored, UnitKey, UnitState, WriteBatch, Written,
     engine::{
         Core, Event, LeaseGuard,
+        file::{holds_files, store},
         pass::PassContext,
         work::{Work, held, seal, settled},
     },
@@ -146,6 +147,11 @@ async fn perform(core: &Core, cx: &PassContext, mut work: Vec<Work>, send_before
         .first()
         .and_then(|work| cx.destination.abilities.get(&work.object))
         .map_or(1, |abilities| abilities.batch.max(1));
+    let files = work.first().is_some_and(|work| holds_files(cx, &work.object));
+    let batch = if files { 1 } else { batch };
+    let sources: Vec<RecordId> =
+        if files { work.iter().map(|work| work.row.key.id.clone()).collect() } else { Vec::new() };
+    let sources = &sources;
     let requests: Vec<WriteBatch> = work
         .chunk_by_mut(|one, next| one.object == next.object)
         .flat_map(|same| same.chunks_mut(batch))
@@ -165,6 +171,7 @@ async fn perform(core: &Core, cx: &PassContext, mut work: Vec<Work>, send_before
         .map(|(place, request)| async move {
             let answers = match stopped.get() {
                 Some(error) => Err(again(error)),
+                None if files => Ok(vec![store(core, &sources[place], &request).await]),
                 None => core.destination.write(&request).await,
             };
             let answers = for_each(request.operations.len(), answers);

@@ -31,7 +31,7 @@ struct Spooled {
 }
 
 /// The kind under which the ledger knows the pages of a walk over the source.
-fn kind(walk: u32) -> String {
+pub(crate) fn kind(walk: u32) -> String {
     format!("spool/{}", pass_key(walk))
 }
 
@@ -83,11 +83,38 @@ impl Spool {
         Ok(keep(&kind(walk), key(unit), &known))
     }
 
-    /// Named by digest: ids of migrations and mappings need not be file names.
+    /// Removes pages, named by walk and by what [`key`] gave. What is gone already is no error.
+    pub(crate) async fn remove(&self, migration: &MigrationId, pages: Vec<(u32, String)>) -> Result<()> {
+        let name = |(walk, key): (u32, String)| {
+            let (mapping, page) = key.rsplit_once('/').unwrap_or_default();
+            let page: u64 = page.parse().unwrap_or_default();
+            self.named(migration, walk, mapping, page)
+        };
+        let files: Vec<PathBuf> = pages.into_iter().map(name).collect();
+        off_the_executor(move || {
+            for file in files {
+                match fs::remove_file(&file) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(Error::storage("spool.remove", "a page cannot be removed from the spool folder")
+                            .with_context("file", file.display())
+                            .with_source(error));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
     fn file(&self, migration: &MigrationId, walk: u32, unit: &UnitKey) -> PathBuf {
-        let walk = walk.to_string();
-        let page = unit.page.to_string();
-        let name = Digest::of_parts([migration.as_str(), &walk, unit.mapping.as_str(), &page].map(str::as_bytes));
+        self.named(migration, walk, unit.mapping.as_str(), unit.page)
+    }
+
+    /// Named by digest: ids of migrations and mappings need not be file names.
+    fn named(&self, migration: &MigrationId, walk: u32, mapping: &str, page: u64) -> PathBuf {
+        let (walk, page) = (walk.to_string(), page.to_string());
+        let name = Digest::of_parts([migration.as_str(), &walk, mapping, &page].map(str::as_bytes));
         self.folder.join(format!("{name}.page.gz"))
     }
 }

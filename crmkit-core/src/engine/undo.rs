@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use futures::{StreamExt, stream};
 
 use crate::{
-    Change, Digest, Entry, Error, FieldName, Fields, IntendedOperation, Intent, LedgerKey, Operation, OperationKind,
-    Outcome, Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState, Value, WriteBatch,
+    Change, Digest, Entry, Error, FieldName, FieldType, Fields, IntendedOperation, Intent, LedgerKey, Operation,
+    OperationKind, Outcome, Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState, Value,
+    WriteBatch,
     engine::{
         Core, Facts, LeaseGuard, PassKind,
         facts::keep,
@@ -231,9 +232,15 @@ async fn gone_with(core: &Core, records: Vec<RecordRef>) -> Result<Vec<Change>> 
 
 /// The seal that a record had while it held our values, from its state now.
 fn as_it_was(cx: &PassContext, row: &Row, record: &Stored, prior: &Fields) -> Option<Digest> {
-    let ours = Value::link(row.links.get(1)?.clone());
+    let several = |name: &FieldName| {
+        let object = cx.destination.schema.object(&row.destination.as_ref()?.object)?;
+        object.fields.get(name).map(|field| matches!(field.ty, FieldType::Links { .. }))
+    };
+    let one = Value::link(row.links.get(1)?.clone());
+    let all = Value::List(row.links[1..].iter().cloned().map(Value::link).collect());
+    let ours = |name: &FieldName| if several(name) == Some(true) { all.clone() } else { one.clone() };
     let mut record = record.clone();
-    record.fields.extend(prior.keys().map(|name| (name.clone(), ours.clone())));
+    record.fields.extend(prior.keys().map(|name| (name.clone(), ours(name))));
     Some(seal(&record, volatile_of(cx, row.destination.as_ref()?)))
 }
 

@@ -10,6 +10,7 @@ use crate::{
     engine::{
         Core, LeaseGuard, PassKind,
         facts::keep,
+        file::{Content, contents, holds_files},
         intake::take_in,
         link::part_of,
         lookup::{Target, Targets, key_of},
@@ -93,6 +94,8 @@ pub(super) async fn execute(
     let carried = carriers(core, mapping, &drafts).await?;
     let held = held_links(core, mapping, &drafts).await?;
 
+    let files = contents_of(core, cx, mapping, &drafts).await?;
+
     let mut changes = Vec::new();
     let (mut verified, mut mismatched, mut missing) = (0, 0, lost.len() as u64);
     let kind = format!("mismatch/{}", pass_key(unit.key.pass));
@@ -110,7 +113,7 @@ pub(super) async fn execute(
             continue;
         };
         let expected = expected(core, cx, mapping, &row, draft, &targets, &carried);
-        let compared: Vec<ComparedField> = expected
+        let mut compared: Vec<ComparedField> = expected
             .into_iter()
             .map(|(field, value, actual)| {
                 let actual = actual.or_else(|| stored.fields.get(&field).cloned());
@@ -123,6 +126,13 @@ pub(super) async fn execute(
                 }
             })
             .collect();
+        compared.extend(files.get(&record.key.id).map(|content| ComparedField {
+            field: "content".into(),
+            source: BTreeMap::new(),
+            expected: Value::text(content.source.as_str()),
+            actual: Some(Value::text(content.destination.as_str())),
+            same: content.source == content.destination,
+        }));
         let wrong: Vec<&ComparedField> = compared.iter().filter(|field| !field.same).collect();
         if wrong.is_empty() {
             verified += 1
@@ -168,6 +178,24 @@ fn absent(mapping: &CompiledMapping, record: &RecordRef, destination: Option<Rec
     }
 }
 
+/// The bytes of the files among these records, at both ends.
+async fn contents_of(
+    core: &Core,
+    cx: &PassContext,
+    mapping: &CompiledMapping,
+    drafts: &[(Record, Row, Draft)],
+) -> Result<HashMap<RecordId, Content>> {
+    if !holds_files(cx, &mapping.to) {
+        return Ok(HashMap::new());
+    }
+    let made = drafts.iter().filter(|(_, row, _)| row.made);
+    let pairs: Vec<(RecordId, RecordId)> = made
+        .filter_map(|(record, row, _)| Some((record.key.id.clone(), row.destination.as_ref()?.id.clone())))
+        .collect();
+    let read = contents(core, mapping, pairs.clone()).await?;
+    Ok(pairs.into_iter().map(|(from, _)| from).zip(read).collect())
+}
+
 /// A page's records as the ledger knows them.
 struct Looked {
     /// A destination record stands for them, in the pass looked at.
@@ -204,20 +232,17 @@ async fn fetch(core: &Core, object: &crate::ObjectName, ids: Vec<RecordId>) -> R
     Ok(ids.into_iter().zip(stored).filter_map(|(id, stored)| stored.map(|stored| (id, stored))).collect())
 }
 
-type Carried = HashMap<(RecordId, String), Option<Stored>>;
+type Carried = HashMap<(RecordId, Part), Option<Stored>>;
 
 /// The records that carry deferred links of this page.
 async fn carriers(core: &Core, mapping: &CompiledMapping, drafts: &[(Record, Row, Draft)]) -> Result<Carried> {
-    let mut by_object: BTreeMap<crate::ObjectName, Vec<(RecordId, String, crate::LedgerKey)>> = BTreeMap::new();
+    let mut by_object: BTreeMap<crate::ObjectName, Vec<(RecordId, Part, crate::LedgerKey)>> = BTreeMap::new();
     for (record, _, draft) in drafts {
         for link in &draft.links {
             if let Some(carrier) = &link.carrier {
-                let key = key_of(core, &mapping.id, &record.key, part_of(&link.line));
-                by_object.entry(carrier.object.clone()).or_default().push((
-                    record.key.id.clone(),
-                    link.line.clone(),
-                    key,
-                ));
+                let part = part_of(link);
+                let key = key_of(core, &mapping.id, &record.key, part.clone());
+                by_object.entry(carrier.object.clone()).or_default().push((record.key.id.clone(), part, key));
             }
         }
     }
@@ -226,20 +251,20 @@ async fn carriers(core: &Core, mapping: &CompiledMapping, drafts: &[(Record, Row
         let keys: Vec<_> = parts.iter().map(|(_, _, key)| key.clone()).collect();
         let rows = core.ledger.rows(&keys).await?;
         let mut written = Vec::new();
-        for ((id, line, _), row) in parts.into_iter().zip(rows) {
+        for ((id, part, _), row) in parts.into_iter().zip(rows) {
             match row {
                 Some(row) if row.state == RowState::Held => {}
                 Some(crate::Row { state, destination: Some(to), .. }) if state.is_written() => {
-                    written.push((id, line, to.id))
+                    written.push((id, part, to.id))
                 }
                 _ => {
-                    carried.insert((id, line), None);
+                    carried.insert((id, part), None);
                 }
             }
         }
         let mut stored = fetch(core, &object, written.iter().map(|(_, _, id)| id.clone()).collect()).await?;
-        for (record, line, id) in written {
-            carried.insert((record, line), stored.remove(&id).filter(|stored| !stored.trashed));
+        for (record, part, id) in written {
+            carried.insert((record, part), stored.remove(&id).filter(|stored| !stored.trashed));
         }
     }
     Ok(carried)
@@ -256,8 +281,7 @@ async fn held_links(
         .flat_map(|(record, _, draft)| draft.links.iter().map(move |link| (&record.key, link)))
         .filter(|(_, link)| link.deferred && link.carrier.is_none())
         .collect();
-    let keys: Vec<_> =
-        links.iter().map(|(record, link)| key_of(core, &mapping.id, record, part_of(&link.line))).collect();
+    let keys: Vec<_> = links.iter().map(|(record, link)| key_of(core, &mapping.id, record, part_of(link))).collect();
     let rows = core.ledger.rows(&keys).await?;
     Ok(links
         .into_iter()
@@ -286,10 +310,11 @@ fn expected(
     }
     let mut expected: Vec<(FieldName, Value, Option<Value>)> =
         fields.into_iter().map(|(name, value)| (name, value, None)).collect();
+    let mut several: BTreeMap<FieldName, Vec<Value>> = BTreeMap::new();
     for link in draft.links {
         let Target::Written(to) = targets.get(&link.target, &link.to) else { continue };
         let actual = match &link.carrier {
-            Some(carrier) => match carried.get(&(row.key.id.clone(), link.line.clone())) {
+            Some(carrier) => match carried.get(&(row.key.id.clone(), part_of(&link))) {
                 Some(Some(stored)) => Some(stored.fields.get(&carrier.to).cloned().unwrap_or(Value::Null)),
                 Some(None) => Some(Value::Null),
                 // Held with its reason, and counted there.
@@ -297,8 +322,13 @@ fn expected(
             },
             None => None,
         };
-        expected.push((link.field, Value::link(to), actual));
+        if link.many && link.carrier.is_none() {
+            several.entry(link.field).or_default().push(Value::link(to));
+        } else {
+            expected.push((link.field, Value::link(to), actual));
+        }
     }
+    expected.extend(several.into_iter().map(|(field, links)| (field, Value::List(links.into()), None)));
     if row.made {
         return expected;
     }

@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use indexmap::IndexMap;
+
 use crate::{
     Change, CompiledMapping, ConflictPolicy, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, OperationKind,
     Outcome, Overwrite, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection,
-    Stored, Uncertain, UnitState, Value,
+    Stored, Uncertain, UnitState, Unresolved, Value,
     engine::{
         Conflict, Core, LeaseGuard, PassKind,
         facts::keep,
@@ -171,14 +173,22 @@ impl Desk<'_> {
             }
         }
         row.links.clear();
+        let mut several: IndexMap<FieldName, Vec<Value>> = IndexMap::new();
         for link in draft.links.iter().filter(|link| !link.deferred) {
             match targets.get(&link.target, &link.to) {
                 Target::Written(to) => {
                     row.links.push(to.clone());
-                    fields.insert(link.field.clone(), Value::link(to));
+                    if link.many {
+                        several.entry(link.field.clone()).or_default().push(Value::link(to));
+                    } else {
+                        fields.insert(link.field.clone(), Value::link(to));
+                    }
                 }
                 Target::Nowhere if !link.required => {
                     row.notes.push(format!("{}: the record it links to does not move", link.line))
+                }
+                Target::Waiting if !link.required && link.unresolved == Unresolved::Leave => {
+                    row.notes.push(format!("{}: left out, the record it links to waits for a decision", link.line))
                 }
                 Target::Nowhere | Target::Waiting => {
                     row.waits_for = Some(link.to.clone());
@@ -190,6 +200,7 @@ impl Desk<'_> {
                 }
             }
         }
+        fields.extend(several.into_iter().map(|(field, links)| (field, Value::List(links.into()))));
         if let Some(marker) = &self.mapping.marker {
             let value = self.core.marker(&self.cx.source.instance, &row.key);
             fields.insert(marker.clone(), self.mapping.abilities.recovery.marker(value));

@@ -11,9 +11,11 @@ use crate::{
     engine::{Core, EngineSettings, Event, EventBus, Spool},
 };
 
+mod acceptance;
 mod approval;
 mod audit;
 mod counts;
+mod decisions;
 mod delta;
 mod links;
 mod passes;
@@ -21,21 +23,26 @@ mod prepare;
 mod profile;
 mod propose;
 mod reconcile;
+mod resolve;
 mod review;
 mod rollback;
 mod run;
 mod sample;
 mod status;
 
+pub use acceptance::Signed;
 pub use approval::Approval;
 pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
 pub use audit::{Audit, AuditOptions, Duplicates, ObjectAudit, SourceStage, audit};
 pub use counts::{HeldReason, ObjectCount, UncertainCount};
+pub(crate) use decisions::with_decisions;
+pub use decisions::{Decided, Decision};
 pub use delta::DeltaReport;
 pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
 pub use propose::propose;
 pub use reconcile::{Reconciliation, VerifiedCount};
+pub(crate) use resolve::REOPENED;
 pub use review::{Expected, Grade, LineDiff, MappingDiff, PhaseCost, PlannedItem, Review, review};
 pub use rollback::{RollbackPreview, RollbackReport};
 pub use run::{Observed, RunReport};

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuditEntry, Change, Destination, Error, ExistingItem, ItemKind, Plan, Prepared, PreparedItem, Recovery, Result,
-    Retry, SchemaItem, Uncertain,
+    AuditEntry, Change, Destination, Error, ExistingItem, FieldType, ItemKind, ObjectName, Plan, Prepared,
+    PreparedItem, Recovery, Result, Retry, SchemaItem, Uncertain,
     engine::{LeaseGuard, keep},
     migration::{Approval, Migration, Observed, PLAN_GATE, UncertainCount},
+    plan::same_name,
 };
 
 /// What `prepare` made or took.
@@ -45,7 +46,7 @@ struct Preparing {
 }
 
 impl Migration {
-    /// Makes what the plan needs at the destination: pipelines, then stages, then fields and options (R120). Called again, it goes on
+    /// Makes what the plan needs at the destination: objects, then pipelines, then stages, then fields and options (R120). Called again, it goes on
     /// where it was.
     ///
     /// # Errors
@@ -93,7 +94,7 @@ impl Migration {
         if prepared.0.contains_key(&wanted.key) {
             return Ok(());
         }
-        let mut item = wanted.item;
+        let mut item = with_real_names(wanted.item, &prepared);
         if let Some(parent) = &wanted.parent {
             item.parent = prepared.0.get(parent).map(|prepared| prepared.item.id.clone());
         }
@@ -178,9 +179,14 @@ impl Migration {
                 !before.contains(&(known.item.kind, &*known.id)) && !mine.contains(&(known.item.kind, &*known.id))
             })
             .filter(|known| {
-                known.item.kind == item.kind && known.item.object == item.object && known.item.name == item.name
+                known.item.kind == item.kind
+                    && (item.kind == ItemKind::Object || known.item.object == item.object)
+                    && known.item.name == item.name
             })
-            .filter(|known| item.kind != ItemKind::Stage || known.item.parent == item.parent)
+            .filter(|known| {
+                let placed = matches!(item.kind, ItemKind::Stage | ItemKind::Option | ItemKind::Label);
+                !placed || known.item.parent == item.parent
+            })
             .collect();
         match fits[..] {
             [] => Ok(None),
@@ -194,22 +200,22 @@ impl Migration {
     }
 }
 
-/// Everything the plan needs, in the order in which it is made.
+/// Everything the plan needs, in the order in which it is made: custom objects, then pipelines, stages, fields with their options,
+/// marker fields, and what only needs those.
 fn wanted(plan: &Plan, destination: &Destination) -> Vec<Wanted> {
-    let item = |kind, object: &crate::ObjectName, name: &str| SchemaItem {
-        kind,
-        object: object.clone(),
-        parent: None,
-        name: name.to_owned(),
-        ty: None,
-        options: Vec::new(),
-        probability: None,
-    };
     let mut wanted = Vec::new();
+    for object in &plan.objects {
+        wanted.push(Wanted {
+            key: Prepared::object_key(object),
+            item: SchemaItem::new(ItemKind::Object, object.reference(), object.name.as_str()),
+            parent: None,
+            existing: object.use_existing.as_ref().map(ToString::to_string),
+        });
+    }
     for pipeline in &plan.pipelines {
         wanted.push(Wanted {
             key: Prepared::pipeline_key(pipeline),
-            item: item(ItemKind::Pipeline, &pipeline.object, &pipeline.name),
+            item: SchemaItem::new(ItemKind::Pipeline, pipeline.object.clone(), pipeline.name.as_str()),
             parent: None,
             existing: pipeline.use_existing.clone(),
         });
@@ -224,7 +230,7 @@ fn wanted(plan: &Plan, destination: &Destination) -> Vec<Wanted> {
                 };
                 destination.items.iter().find(known).map(|known| known.id.clone())
             });
-            let mut item = item(ItemKind::Stage, &pipeline.object, &stage.name);
+            let mut item = SchemaItem::new(ItemKind::Stage, pipeline.object.clone(), stage.name.as_str());
             item.probability = stage.probability;
             wanted.push(Wanted {
                 key: Prepared::stage_key(pipeline, stage),
@@ -235,7 +241,7 @@ fn wanted(plan: &Plan, destination: &Destination) -> Vec<Wanted> {
         }
     }
     for field in &plan.fields {
-        let mut item = item(ItemKind::Field, &field.object, &field.name);
+        let mut item = SchemaItem::new(ItemKind::Field, field.object.clone(), field.name.as_str());
         item.ty = Some(field.ty.clone());
         item.options = field.options.clone();
         wanted.push(Wanted {
@@ -245,16 +251,53 @@ fn wanted(plan: &Plan, destination: &Destination) -> Vec<Wanted> {
             existing: field.use_existing.as_ref().map(ToString::to_string),
         });
     }
+    let extended = plan.prepared(destination);
     let mut marked = HashSet::new();
     for mapping in &plan.mappings {
-        let recovery = destination.abilities.get(&mapping.to).map(|abilities| &abilities.recovery);
+        let recovery = extended.abilities.get(&mapping.to).map(|abilities| &abilities.recovery);
         if let Some(Recovery::MarkerField { label }) = recovery
             && marked.insert(&mapping.to)
         {
-            let mut item = item(ItemKind::Field, &mapping.to, label);
-            item.ty = Some(crate::FieldType::text());
+            let mut item = SchemaItem::new(ItemKind::Field, mapping.to.clone(), label.as_str());
+            item.ty = Some(FieldType::text());
             wanted.push(Wanted { key: Prepared::marker_key(&mapping.to, label), item, parent: None, existing: None });
         }
     }
+    for items in &plan.items {
+        for name in &items.names {
+            let mut item = SchemaItem::new(items.kind, items.object.clone(), name.as_str());
+            item.parent = items.field.as_ref().map(ToString::to_string);
+            item.conditions.clone_from(&items.conditions);
+            let existing = there_already(&item, destination);
+            wanted.push(Wanted { key: Prepared::item_key(items, name), item, parent: None, existing });
+        }
+    }
     wanted
+}
+
+/// The option, label, activity type, lead source or filter of that name: one is as good as another.
+fn there_already(item: &SchemaItem, destination: &Destination) -> Option<String> {
+    let same = |name: &str| same_name(name, &item.name);
+    let known = destination.items.iter().find(|known| {
+        let place = (known.item.kind, &known.item.object, &known.item.parent);
+        place == (item.kind, &item.object, &item.parent) && same(&known.item.name)
+    });
+    let listed = || {
+        let field = destination.schema.object(&item.object)?.fields.get(item.parent.as_deref()?)?;
+        field.options.iter().find(|option| same(&option.label)).map(|option| option.id.clone())
+    };
+    known.map(|known| known.id.clone()).or_else(listed)
+}
+
+/// The item with the destination's own names for objects that the plan calls `custom:<id>`.
+fn with_real_names(mut item: SchemaItem, prepared: &Prepared) -> SchemaItem {
+    let real = |name: &ObjectName| prepared.object(name).unwrap_or_else(|| name.clone());
+    if item.kind != ItemKind::Object {
+        item.object = real(&item.object);
+    }
+    match &mut item.ty {
+        Some(FieldType::Link { to } | FieldType::Links { to }) => to.iter_mut().for_each(|name| *name = real(name)),
+        _ => {}
+    }
+    item
 }

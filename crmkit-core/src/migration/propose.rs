@@ -126,6 +126,7 @@ impl<'a> Lines<'a> {
             to: to.to_owned(),
             transforms,
             link: None,
+            unresolved: Default::default(),
             required: false,
             overwrite: Overwrite::default(),
             badge: Some(why.badge),

@@ -69,6 +69,7 @@ impl Migration {
     /// As [`preview_rollback`](Self::preview_rollback).
     pub async fn start_rollback_preview(&self) -> Result<u32> {
         self.open().await?;
+        self.within_window().await?;
         let open = self.open_creates().await?;
         if open > 0 {
             let message = "writes are under way, and nobody knows yet whether they arrived: run again, then roll back";

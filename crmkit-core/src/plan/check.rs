@@ -35,6 +35,7 @@ impl Plan {
     /// assert_eq!(problems[0].remedy, "did you mean \"Europe/Oslo\"?");
     /// ```
     pub fn check(&self, source: &Source, destination: &Destination, transforms: &Transforms) -> Vec<Problem> {
+        let destination = &*self.prepared(destination);
         let mut check = Check { plan: self, source, destination, transforms, problems: Vec::new() };
         check.ends();
         check.settings();
@@ -156,7 +157,9 @@ impl<'a> Check<'a> {
     }
 
     fn permissions(&mut self) {
-        let provisions = !self.plan.fields.is_empty() || !self.plan.pipelines.is_empty();
+        let plan = self.plan;
+        let provisions =
+            !(plan.fields.is_empty() && plan.pipelines.is_empty() && plan.objects.is_empty() && plan.items.is_empty());
         let wanted = [
             ("delete", "no_delete", true, "remove records, so a rollback could not take them back"),
             ("see_all", "no_see_all", true, "see all records, so duplicates and lost answers could stay hidden"),

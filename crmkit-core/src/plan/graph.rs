@@ -63,6 +63,7 @@ impl Plan {
     /// ```
     #[allow(clippy::result_large_err, reason = "asked for once, not per record")]
     pub fn phases(&self, destination: &Destination) -> Result<Vec<PhasePlan>, Problem> {
+        let destination = &*self.prepared(destination);
         let (arcs, mut deferred) = self.arcs(destination);
         if let Some(path) = cycle(self.mappings.len(), arcs.iter().filter(|arc| arc.required)) {
             return Err(self.required_cycle(&path));
@@ -149,7 +150,10 @@ impl Plan {
 
 fn field_of<'a>(mapping: &Mapping, line: &FieldLine, destination: &'a Destination) -> Option<&'a FieldSchema> {
     let object = destination.schema.object(&mapping.to)?;
-    object.fields.get(line.to.as_str()).filter(|field| matches!(field.ty, FieldType::Link { .. } | FieldType::Any))
+    object
+        .fields
+        .get(line.to.as_str())
+        .filter(|field| matches!(field.ty, FieldType::Link { .. } | FieldType::Links { .. } | FieldType::Any))
 }
 
 /// The arcs that wait: the fewest lines that break every circle.

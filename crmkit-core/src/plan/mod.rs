@@ -3,12 +3,13 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::{FieldName, FieldType, MappingId, ObjectName, RecordId};
+use crate::{FieldName, FieldType, ItemKind, MappingId, ObjectName, RecordId};
 
 mod answer;
 mod call;
 mod check;
 mod graph;
+mod prepared;
 mod shape;
 mod spans;
 mod suggest;
@@ -18,6 +19,7 @@ mod write;
 pub use call::TransformCall;
 pub(crate) use check::custom_fields;
 pub use graph::{PhasePlan, PhaseTask};
+pub(crate) use prepared::same_name;
 
 /// The map from one CRM to another, as a person confirms it.
 ///
@@ -60,15 +62,24 @@ pub struct Plan {
     /// What a delta does.
     #[serde(default, skip_serializing_if = "DeltaPlan::is_default")]
     pub delta: DeltaPlan,
+    /// How it can be taken back.
+    #[serde(default, skip_serializing_if = "RollbackPlan::is_default")]
+    pub rollback: RollbackPlan,
     /// What a person still has to answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
     /// Pipelines to make, with their stages in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pipelines: Vec<PipelinePlan>,
+    /// Custom objects to make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectPlan>,
     /// Custom fields to make.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldPlan>,
+    /// Options, labels, activity types, lead sources and filters to make where they are not there yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<ItemPlan>,
     /// Which object feeds which.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mappings: Vec<Mapping>,
@@ -96,9 +107,12 @@ impl Plan {
             owners: OwnerPlan::default(),
             sample: SamplePlan::default(),
             delta: DeltaPlan::default(),
+            rollback: RollbackPlan::default(),
             questions: Vec::new(),
             pipelines: Vec::new(),
+            objects: Vec::new(),
             fields: Vec::new(),
+            items: Vec::new(),
             mappings: Vec::new(),
         }
     }
@@ -171,6 +185,26 @@ impl DeltaPlan {
     }
 }
 
+/// How a migration can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RollbackPlan {
+    /// Hours after the last pass that wrote; later a rollback needs somebody's name and reason.
+    pub window_hours: u32,
+}
+
+impl Default for RollbackPlan {
+    fn default() -> Self {
+        Self { window_hours: 72 }
+    }
+}
+
+impl RollbackPlan {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What a delta does with a record that changed at both ends. Every one is in the delta's report, whatever the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -227,6 +261,37 @@ pub struct StagePlan {
     /// Probability of winning, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<u8>,
+}
+
+/// A custom object to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectPlan {
+    /// Mappings and fields name it `custom:<id>`.
+    pub id: String,
+    /// Its name for people, in the singular.
+    pub name: String,
+    /// Take the existing object of this name instead of making one. Never guessed from the name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_existing: Option<ObjectName>,
+}
+
+/// Items of one kind to make. One that is there already under the same name is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemPlan {
+    /// Which kind: option, label, activity type, lead source or filter.
+    pub kind: ItemKind,
+    /// The destination object they belong to.
+    pub object: ObjectName,
+    /// The field of options and labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<FieldName>,
+    /// Their names, in order.
+    pub names: Vec<String>,
+    /// Of a filter: which records it shows, in the destination's fields and labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Predicate>,
 }
 
 /// A custom field to make.
@@ -356,6 +421,9 @@ pub struct FieldLine {
     /// For a link: the mapping that writes the records linked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<MappingId>,
+    /// What becomes of a record whose link is in doubt or leads nowhere, where the link is not required.
+    #[serde(default, skip_serializing_if = "Unresolved::is_default")]
+    pub unresolved: Unresolved,
     /// A record without a value is held.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
@@ -394,6 +462,7 @@ impl FieldLine {
             to: to.into(),
             transforms: Vec::new(),
             link: None,
+            unresolved: Unresolved::default(),
             required: false,
             overwrite: Overwrite::default(),
             badge: None,
@@ -431,6 +500,23 @@ pub enum Overwrite {
 impl Overwrite {
     fn is_default(&self) -> bool {
         *self == Self::Always
+    }
+}
+
+/// What becomes of a record whose optional link cannot be followed: its target is in doubt, or waits for a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unresolved {
+    /// It is held until somebody decides.
+    #[default]
+    Hold,
+    /// It is written without the link, which its report notes: a call whose caller nobody knows still belongs to its company (R91).
+    Leave,
+}
+
+impl Unresolved {
+    fn is_default(&self) -> bool {
+        *self == Self::Hold
     }
 }
 

@@ -52,6 +52,7 @@ const SAMPLE: Shape = Shape::Table(&[
     may("seed", Shape::Whole(u64::MAX)),
 ]);
 const DELTA: Shape = Shape::Table(&[may("conflict", Shape::Choice(&["keep_theirs", "take_ours", "hold"]))]);
+const ROLLBACK: Shape = Shape::Table(&[may("window_hours", U32)]);
 const QUESTION: Shape = Shape::Table(&[
     must("id", Shape::Text),
     may("about", Shape::Text),
@@ -74,6 +75,15 @@ const FIELD: Shape = Shape::Table(&[
     may("options", TEXTS),
     may("use_existing", Shape::Text),
 ]);
+const OBJECT: Shape =
+    Shape::Table(&[must("id", Shape::Text), must("name", Shape::Text), may("use_existing", Shape::Text)]);
+const ITEM: Shape = Shape::Table(&[
+    must("kind", Shape::Choice(&["option", "label", "activity_type", "lead_source", "filter"])),
+    must("object", Shape::Text),
+    may("field", Shape::Text),
+    must("names", TEXTS),
+    may("conditions", Shape::List(&PREDICATE)),
+]);
 const PREDICATE: Shape = Shape::Table(&[
     must("field", Shape::Text),
     may("one_of", TEXTS),
@@ -88,6 +98,7 @@ const LINE: Shape = Shape::Table(&[
     must("to", Shape::Text),
     may("transforms", Shape::List(&Shape::Transform)),
     may("link", Shape::Text),
+    may("unresolved", Shape::Choice(&["hold", "leave"])),
     may("required", Shape::YesNo),
     may("overwrite", Shape::Choice(&["always", "if_empty", "never"])),
     may("badge", Shape::Choice(&["1:1", "1:many", "many:1", "lossy", "folded", "guide only"])),
@@ -120,9 +131,12 @@ pub(super) const PLAN: Shape = Shape::Table(&[
     may("owners", OWNERS),
     may("sample", SAMPLE),
     may("delta", DELTA),
+    may("rollback", ROLLBACK),
     may("questions", Shape::List(&QUESTION)),
     may("pipelines", Shape::List(&PIPELINE)),
+    may("objects", Shape::List(&OBJECT)),
     may("fields", Shape::List(&FIELD)),
+    may("items", Shape::List(&ITEM)),
     may("mappings", Shape::List(&MAPPING)),
 ]);
 

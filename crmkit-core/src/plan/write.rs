@@ -59,6 +59,11 @@ pub(super) fn plan(plan: &Plan) -> String {
     to.line("[delta]");
     to.entry("conflict", &plan.delta.conflict);
 
+    to.gap();
+    to.comment("Hours after the last writing pass in which everything can be taken back.");
+    to.line("[rollback]");
+    to.entry("window_hours", &plan.rollback.window_hours);
+
     to.part(
         !plan.questions.is_empty(),
         "What a person has to answer. A question without an answer blocks the approval.",
@@ -79,6 +84,13 @@ pub(super) fn plan(plan: &Plan) -> String {
         to.entry("use_existing", &pipeline.use_existing);
         to.rows("stages", &pipeline.stages);
     }
+    to.part(!plan.objects.is_empty(), "Custom objects to make; mappings and fields name one as \"custom:<id>\".");
+    for object in &plan.objects {
+        to.header("[[objects]]");
+        to.entry("id", &object.id);
+        to.entry("name", &object.name);
+        to.entry("use_existing", &object.use_existing);
+    }
     to.part(!plan.fields.is_empty(), "Custom fields to make; a line's `to` names one as \"custom:<id>\".");
     for field in &plan.fields {
         to.header("[[fields]]");
@@ -88,6 +100,17 @@ pub(super) fn plan(plan: &Plan) -> String {
         to.entry("type", &field.ty);
         to.list("options", &field.options);
         to.entry("use_existing", &field.use_existing);
+    }
+    to.part(!plan.items.is_empty(), "What pick-lists and the like need; what is there under the same name is taken.");
+    for item in &plan.items {
+        to.header("[[items]]");
+        to.entry("kind", &item.kind);
+        to.entry("object", &item.object);
+        to.entry("field", &item.field);
+        to.list("names", &item.names);
+        if !item.conditions.is_empty() {
+            to.rows("conditions", &item.conditions);
+        }
     }
     to.part(!plan.mappings.is_empty(), "Which object feeds which. A mapping's id never changes after the first write.");
     plan.mappings.iter().for_each(|mapping| to.mapping(mapping));
@@ -132,6 +155,9 @@ impl Writing {
             several => self.rows("transforms", several),
         }
         self.entry("link", &line.link);
+        if !line.unresolved.is_default() {
+            self.entry("unresolved", &line.unresolved);
+        }
         if line.required {
             self.entry("required", &true);
         }

@@ -1,13 +1,14 @@
 //! A source in memory.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use futures::{StreamExt, stream};
 use indexmap::IndexMap;
 
 use crate::{
-    Cursor, Error, ObjectName, ObjectSchema, Page, PageRequest, Problem, Record, RecordId, Reject, Result, Source,
-    SourceConnector,
+    Cursor, Error, FileSource, FileStream, ObjectName, ObjectSchema, Page, PageRequest, Problem, Record, RecordId,
+    Reject, Result, Source, SourceConnector,
 };
 
 /// A source in memory, with the objects and records a test gives it.
@@ -25,6 +26,7 @@ use crate::{
 pub struct MockSource {
     source: Source,
     content: Mutex<IndexMap<ObjectName, Content>>,
+    files: Mutex<IndexMap<RecordId, Arc<[u8]>>>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +43,7 @@ impl MockSource {
     /// A source without objects.
     pub fn new(instance: impl Into<String>) -> Self {
         let source = Source::new(Self::KIND, instance);
-        Self { source, content: Mutex::default() }
+        Self { source, content: Mutex::default(), files: Mutex::default() }
     }
 
     /// The same source with one more object. Its pages are repeatable.
@@ -74,6 +76,12 @@ impl MockSource {
     /// The same source with the currency of amounts that carry none.
     pub fn with_currency(mut self, code: impl Into<String>) -> Self {
         self.source.currency = Some(code.into());
+        self
+    }
+
+    /// The same source with the bytes of an attachment record.
+    pub fn with_file(self, id: impl Into<RecordId>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(id.into(), bytes.into());
         self
     }
 
@@ -126,5 +134,18 @@ impl SourceConnector for MockSource {
             page.rows += page.rejects.len() as u64;
         }
         Ok(page)
+    }
+
+    fn files(&self) -> Option<&dyn FileSource> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl FileSource for MockSource {
+    async fn open(&self, id: &RecordId) -> Result<FileStream> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = files.get(id).cloned().ok_or_else(|| Error::input("mock.open", "the source has no such file"))?;
+        Ok(stream::iter([Ok(bytes)]).boxed())
     }
 }

@@ -44,6 +44,7 @@ impl Bench {
             ty: Some(FieldType::text()),
             options: Vec::new(),
             probability: None,
+            conditions: Vec::new(),
         };
         let soon = clock.now() + TimeDelta::seconds(60);
         let provisioner = crm.provisioner().expect("it can");

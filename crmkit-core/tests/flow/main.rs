@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod cycles;
+mod decisions;
 mod delta;
 #[cfg(feature = "sqlite")]
 mod erasure;
@@ -11,6 +12,7 @@ mod left_out;
 mod lost;
 mod matching;
 mod owners;
+mod relations;
 #[cfg(feature = "sqlite")]
 mod spool;
 mod sqlite;

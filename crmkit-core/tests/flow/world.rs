@@ -169,6 +169,7 @@ fn line(id: &str, from: &str, to: &str) -> FieldLine {
         to: to.to_owned(),
         transforms: Vec::new(),
         link: None,
+        unresolved: Default::default(),
         required: false,
         overwrite: Default::default(),
         badge: None,

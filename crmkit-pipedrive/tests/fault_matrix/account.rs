@@ -113,6 +113,7 @@ pub(crate) fn item(
         ty,
         options: options.iter().map(|option| (*option).to_owned()).collect(),
         probability: None,
+        conditions: Vec::new(),
     }
 }
 

@@ -208,6 +208,7 @@ pub(crate) fn line(id: &str, from: &str, to: &str) -> FieldLine {
         to: to.to_owned(),
         transforms: Vec::new(),
         link: None,
+        unresolved: Default::default(),
         required: false,
         overwrite: Default::default(),
         badge: None,

@@ -173,6 +173,7 @@ fn destination() -> Destination {
         account: "acme".into(),
         schema: Schema::from_iter(objects),
         abilities: Default::default(),
+        custom_object: None,
         users: vec![User {
             id: "1".into(),
             email: "ada@acme.com".into(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
-use crate::{FieldPlan, FieldType, ItemKind, Permission, PipelinePlan, Recovery};
+use crate::{FieldPlan, FieldType, ItemKind, ItemPlan, ObjectPlan, Permission, PipelinePlan, Recovery};
 
 /// Most entries of a pick-list that any destination takes.
 const MOST_OPTIONS: usize = 10_000;
@@ -23,6 +23,12 @@ impl Check<'_> {
             }
             self.field(field, &pointer);
         }
+        for (index, object) in self.plan.objects.iter().enumerate() {
+            self.object(object, &format!("/objects/{index}"));
+        }
+        for (index, items) in self.plan.items.iter().enumerate() {
+            self.listed(items, &format!("/items/{index}"));
+        }
         let mut names = BTreeSet::new();
         for (index, pipeline) in self.plan.pipelines.iter().enumerate() {
             let pointer = format!("/pipelines/{index}");
@@ -33,6 +39,48 @@ impl Check<'_> {
             self.pipeline(pipeline, &pointer);
         }
         self.cap();
+    }
+
+    fn object(&mut self, object: &ObjectPlan, pointer: &str) {
+        if self.plan.objects.iter().filter(|other| other.id == object.id).count() > 1 {
+            let message = format!("there are two custom objects {:?}", object.id);
+            self.block("duplicate_id", format!("{pointer}/id"), message, "rename one");
+        }
+        // One that the destination has, or can make, was added to it for this check.
+        if self.destination.schema.object(&object.reference()).is_some() {
+            return;
+        }
+        match &object.use_existing {
+            Some(name) => drop(self.destination_object(name, format!("{pointer}/use_existing"))),
+            None => {
+                let remedy = "fold its records into fields or notes of another object, or leave them behind";
+                self.block("no_custom_objects", pointer.to_owned(), "objects cannot be made here", remedy);
+            }
+        }
+    }
+
+    fn listed(&mut self, items: &ItemPlan, pointer: &str) {
+        let Some(object) = self.destination_object(&items.object, format!("{pointer}/object")) else { return };
+        let lists = matches!(items.kind, ItemKind::Option | ItemKind::Label);
+        let Some(name) = &items.field else {
+            if lists {
+                let remedy = "write field = \"…\"";
+                self.block("missing_key", pointer.to_owned(), "options and labels belong to a field", remedy);
+            }
+            return;
+        };
+        match object.fields.get(name) {
+            None => {
+                let remedy = super::instead(name.as_str(), object.fields.keys().map(|key| key.as_str()));
+                let message = format!("{} has no field {name:?}", items.object);
+                self.block("unknown_field", format!("{pointer}/field"), message, remedy);
+            }
+            Some(field) if lists && !matches!(field.ty, FieldType::Option | FieldType::Options) => {
+                let message = format!("{name:?} is {}, which has no options", field.ty.label());
+                self.block("no_options", format!("{pointer}/field"), message, "name a pick-list");
+            }
+            Some(_) => {}
+        }
     }
 
     fn field(&mut self, field: &FieldPlan, pointer: &str) {

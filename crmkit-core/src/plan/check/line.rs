@@ -19,7 +19,7 @@ impl Check<'_> {
             return;
         }
         let Some(made) = self.through_transforms(line, &inputs, pointer) else { return };
-        if line.link.is_some() || matches!(target.ty, FieldType::Link { .. }) {
+        if line.link.is_some() || target.ty.links_to().is_some() {
             return self.link(mapping, line, &made, &target, pointer);
         }
         if !can_coerce(&made, &target.ty) {
@@ -138,7 +138,7 @@ impl Check<'_> {
 
     fn link(&mut self, mapping: &Mapping, line: &FieldLine, made: &FieldType, target: &FieldSchema, pointer: &str) {
         let at = format!("{pointer}/link");
-        let FieldType::Link { to: objects } = &target.ty else {
+        let Some(objects) = target.ty.links_to() else {
             let message = format!("{:?} takes {}, which is no link", line.to, target.ty.label());
             return self.block("link_mismatch", at, message, "take link out of the line");
         };
@@ -165,9 +165,18 @@ impl Check<'_> {
             return self.block("link_mismatch", at, message, instead(link.as_str(), candidates));
         }
         match made {
+            FieldType::Links { .. } if matches!(target.ty, FieldType::Link { .. }) => {
+                let message = format!("the line gives several links, and {:?} takes one", line.to);
+                self.block(
+                    "link_mismatch",
+                    pointer,
+                    message,
+                    "add the transform first, or fill a field that takes several",
+                );
+            }
             FieldType::Any => {}
-            FieldType::Link { to } if to.contains(&other.from) => {}
-            FieldType::Link { to } => {
+            FieldType::Link { to } | FieldType::Links { to } if to.contains(&other.from) => {}
+            FieldType::Link { to } | FieldType::Links { to } => {
                 let message = format!("the source field links to {}, and {link} reads {}", names(to), other.from);
                 self.block("link_mismatch", at, message, format!("name a mapping of {} that reads them", mapping.from));
             }

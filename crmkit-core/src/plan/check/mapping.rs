@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, instead};
-use crate::{FieldConcept, Mapping, ObjectSchema, RecordId};
+use crate::{FieldConcept, Mapping, ObjectConcept, ObjectSchema, RecordId};
 
 impl Check<'_> {
     pub(super) fn mappings(&mut self) {
@@ -56,6 +56,11 @@ impl Check<'_> {
             }
         }
         let Some(to) = to else { return };
+        let files = |object: &ObjectSchema| object.concept == Some(ObjectConcept::File);
+        if files(to) && !from.is_none_or(files) {
+            let message = format!("{} takes files, and the records of {:?} are none", to.name, mapping.from);
+            self.block("no_files", format!("{pointer}/from"), message, "name an object whose records are files");
+        }
         if let Some(matching) = &mapping.matching
             && !to.fields.contains_key(&matching.by)
         {

@@ -21,6 +21,7 @@ fn plan(count: usize, links: &[(usize, usize, bool)]) -> (Plan, Destination) {
                 to: format!("f{place}"),
                 transforms: vec![],
                 link: Some(to.to_string().into()),
+                unresolved: Default::default(),
                 required: false,
                 overwrite: Default::default(),
                 badge: None,
@@ -50,6 +51,7 @@ fn plan(count: usize, links: &[(usize, usize, bool)]) -> (Plan, Destination) {
         permissions: Default::default(),
         caps: Default::default(),
         gotchas: vec![],
+        custom_object: None,
     };
     (plan, destination)
 }

@@ -17,6 +17,7 @@ fn full(odd: &str) -> Plan {
             TransformCall::with("value_map", serde_json::json!({ odd: "x", "map": { odd: 1, "y": [1.5, true] } })),
         ],
         link: Some("companies".into()),
+        unresolved: crate::Unresolved::Leave,
         required: true,
         overwrite: Overwrite::IfEmpty,
         badge: Some(Badge::ManyToOne),
@@ -51,6 +52,19 @@ fn full(odd: &str) -> Plan {
                 StagePlan { name: odd.into(), probability: Some(10) },
                 StagePlan { name: "b".into(), probability: None },
             ],
+        }],
+        objects: vec![crate::ObjectPlan { id: odd.into(), name: odd.into(), use_existing: Some(odd.into()) }],
+        items: vec![crate::ItemPlan {
+            kind: crate::ItemKind::Filter,
+            object: odd.into(),
+            field: Some(odd.into()),
+            names: vec![odd.into(), "b".into()],
+            conditions: vec![crate::Predicate {
+                field: odd.into(),
+                one_of: vec![odd.into()],
+                none_of: vec![],
+                filled: Some(true),
+            }],
         }],
         fields: vec![FieldPlan {
             id: "x".into(),

@@ -53,6 +53,7 @@ impl MockDestination {
             update: true,
             remove: Removal::Soft,
             volatile: Vec::new(),
+            max_bytes: None,
         };
         let objects = vec![
             (organization, able(marked.clone())),

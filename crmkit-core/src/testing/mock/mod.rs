@@ -2,6 +2,7 @@
 
 mod crm;
 mod fault;
+mod file;
 mod provisioner;
 mod reader;
 mod saved;
@@ -18,8 +19,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Abilities, Clock, Error, ErrorKind, ExistingItem, FieldName, Fields, ObjectName, ObjectSchema, RecordId, RecordRef,
-    Result, Retry, Schema, Stored, User, Value,
+    Abilities, Clock, CustomObject, Digest, Error, ErrorKind, ExistingItem, FieldName, Fields, ObjectName,
+    ObjectSchema, RecordId, RecordRef, Result, Retry, Schema, Stored, User, Value,
 };
 
 use wire::{Effect, InFlight, Script};
@@ -64,6 +65,10 @@ struct World {
     later: BTreeMap<ObjectName, BTreeSet<FieldName>>,
     /// The field that says when a record, or what hangs on it, was last changed.
     stamps: BTreeMap<ObjectName, FieldName>,
+    /// What an object that somebody adds will be like.
+    custom_object: Option<CustomObject>,
+    /// What was uploaded, by the digest of the values it came with.
+    files: BTreeMap<Digest, Arc<[u8]>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -118,6 +123,11 @@ impl MockDestination {
     /// This field of the object, a time, moves with every write to a record and to what links to it.
     pub fn stamps(&self, object: impl Into<ObjectName>, field: impl Into<FieldName>) {
         self.world().stamps.insert(object.into(), field.into());
+    }
+
+    /// People can add objects, which will be like this.
+    pub fn custom_objects(&self, like: CustomObject) {
+        self.world().custom_object = Some(like);
     }
 
     /// Puts a record into the trash, as somebody else would.
@@ -239,7 +249,11 @@ impl World {
 
     /// What a CRM refuses: a link to a record that it does not have.
     fn follow(&self, fields: &Fields) -> Result<()> {
-        for (name, to) in fields.iter().filter_map(|(name, value)| Some((name, value.as_ref_to()?))) {
+        let links = fields.iter().flat_map(|(name, value)| match value {
+            Value::List(values) => values.iter().filter_map(Value::as_ref_to).map(|to| (name, to)).collect(),
+            one => one.as_ref_to().map(|to| (name, to)).into_iter().collect::<Vec<_>>(),
+        });
+        for (name, to) in links {
             let there = match to.object.as_str() {
                 "user" => self.users.iter().any(|user| user.id == to.id),
                 _ => self.records.iter().any(|((object, id), kept)| {

@@ -11,8 +11,8 @@ use super::{
     wire::{Change, Effect, Refusal},
 };
 use crate::{
-    Destination, DestinationWriter, Error, ErrorKind, Fields, ObjectName, Operation, OperationKind, Permission,
-    Provisioner, Reader, RecordId, Removal, Remover, Result, Retry, Value, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, Fields, FileSink, ObjectName, Operation, OperationKind,
+    Permission, Provisioner, Reader, RecordId, Removal, Remover, Result, Retry, Value, WriteBatch, Written,
 };
 
 #[async_trait]
@@ -30,6 +30,7 @@ impl DestinationWriter for MockDestination {
             permissions: ["delete", "see_all"].map(|name| (name.to_owned(), Permission::Yes)).into_iter().collect(),
             caps: IndexMap::new(),
             gotchas: Vec::new(),
+            custom_object: world.custom_object.clone(),
         })
     }
 
@@ -65,6 +66,10 @@ impl DestinationWriter for MockDestination {
     }
 
     fn provisioner(&self) -> Option<&dyn Provisioner> {
+        Some(self)
+    }
+
+    fn file_sink(&self) -> Option<&dyn FileSink> {
         Some(self)
     }
 }
@@ -103,7 +108,7 @@ impl MockDestination {
         second.and_then(one).map_err(|error| Error::new(error.kind(), "mock.write", error.message(), Retry::Verify))
     }
 
-    async fn request(
+    pub(super) async fn request(
         &self,
         call: MockCall,
         batch: &WriteBatch,
