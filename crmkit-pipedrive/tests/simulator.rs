@@ -16,6 +16,8 @@ mod leads;
 mod limits;
 #[path = "simulator/people.rs"]
 mod people;
+#[path = "simulator/products.rs"]
+mod products;
 #[path = "simulator/records.rs"]
 mod records;
 #[path = "simulator/steering.rs"]

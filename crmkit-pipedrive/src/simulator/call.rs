@@ -101,6 +101,12 @@ impl Call<'_> {
         shape.check_v1(&mut self.body)
     }
 
+    /// The currency of the acting user.
+    pub(super) fn currency(&self) -> Value {
+        let user = self.store.table(Entity::Users).live(self.user);
+        user.and_then(|user| user.row.get("default_currency")).cloned().unwrap_or_else(|| "EUR".into())
+    }
+
     /// Now, as v2 writes it.
     pub(super) fn stamp(&self) -> String {
         time::v2(self.now)

@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::routes::{self, Route};
 use super::shape::Shape;
 
-const EXTRACT: &str = include_str!("pipedrive-endpoints.json");
+const EXTRACTS: [&str; 2] = [include_str!("pipedrive-endpoints.json"), include_str!("pipedrive-endpoints-more.json")];
 
 /// One operation of the API.
 #[derive(Debug)]
@@ -31,11 +31,13 @@ pub(super) struct Endpoint {
 pub(super) type Found<'a> = (&'static Endpoint, Vec<&'a str>);
 
 static ENDPOINTS: LazyLock<HashMap<String, Vec<Endpoint>>> = LazyLock::new(|| {
-    let extract: Value = serde_json::from_str(EXTRACT).expect("the extract is JSON");
     let mut by_resource: HashMap<String, Vec<Endpoint>> = HashMap::new();
-    for entry in extract["endpoints"].as_array().expect("the extract lists endpoints") {
-        let endpoint = Endpoint::read(entry);
-        by_resource.entry(resource(&endpoint.template).to_owned()).or_default().push(endpoint);
+    for extract in EXTRACTS {
+        let extract: Value = serde_json::from_str(extract).expect("the extract is JSON");
+        for entry in extract["endpoints"].as_array().expect("the extract lists endpoints") {
+            let endpoint = Endpoint::read(entry);
+            by_resource.entry(resource(&endpoint.template).to_owned()).or_default().push(endpoint);
+        }
     }
     for endpoints in by_resource.values_mut() {
         endpoints.sort_by_key(|endpoint| endpoint.segments.iter().filter(|segment| segment.starts_with('{')).count());

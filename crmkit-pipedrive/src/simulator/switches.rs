@@ -109,6 +109,8 @@ pub struct Switches {
     pub filters_cap: usize,
     /// How many relationships of organizations a company may have; 0: any number.
     pub relationships_cap: usize,
+    /// A deal with products is worth their sum.
+    pub products_value_deals: bool,
     /// A new custom field is accepted in writes only after this many milliseconds.
     pub field_lag_ms: i64,
     /// A record is found by search only after this many milliseconds.
@@ -170,6 +172,7 @@ impl Default for Switches {
             owner_follows: true,
             filters_cap: 0,
             relationships_cap: 0,
+            products_value_deals: true,
             field_lag_ms: 0,
             search_lag_ms: 0,
             backdating_needs_admin: false,

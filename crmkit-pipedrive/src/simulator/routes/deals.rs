@@ -50,11 +50,9 @@ fn create(call: &mut Call<'_>) -> Answered {
 
 /// A deal that nothing is said of.
 pub(super) fn blank(call: &Call<'_>) -> Row {
-    let user = call.store.table(Entity::Users).live(call.user);
-    let currency = user.and_then(|user| text(&user.row, "default_currency")).unwrap_or("EUR");
     let defaults = json!({
         "id": call.store.table(Entity::Deals).next_id(), "creator_user_id": call.user, "owner_id": call.user,
-        "value": 0, "person_id": null, "org_id": null, "stage_id": null, "pipeline_id": null, "currency": currency,
+        "value": 0, "person_id": null, "org_id": null, "stage_id": null, "pipeline_id": null, "currency": call.currency(),
         "archive_time": null, "add_time": call.stamp(), "stage_change_time": null, "status": "open",
         "is_archived": false, "is_deleted": false, "probability": null, "lost_reason": null, "visible_to": call.profile.tier.everyone(),
         "close_time": null, "won_time": null, "lost_time": null, "local_won_date": null, "local_lost_date": null,

@@ -21,7 +21,7 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
         return Some(lead_fields);
     }
     let (name, rest) = template.strip_prefix("/api/v2/")?.split_once("Fields")?;
-    let writable = matches!(name, "deal" | "person" | "organization");
+    let writable = matches!(name, "deal" | "person" | "organization" | "product");
     if !writable && (name != "activity" || method != "GET") {
         return None;
     }
@@ -40,10 +40,12 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 
 /// The table of definitions and the kind of record they are for.
 fn entities(call: &Call<'_>) -> (Entity, Entity) {
-    match call.endpoint.template.as_bytes().get(8) {
-        Some(b'd') => (Entity::DealFields, Entity::Deals),
-        Some(b'p') => (Entity::PersonFields, Entity::Persons),
-        Some(b'a') => (Entity::ActivityFields, Entity::Activities),
+    let name = call.endpoint.template.split('/').nth(3).unwrap_or_default();
+    match name.trim_end_matches("Fields") {
+        "deal" => (Entity::DealFields, Entity::Deals),
+        "person" => (Entity::PersonFields, Entity::Persons),
+        "product" => (Entity::ProductFields, Entity::Products),
+        "activity" => (Entity::ActivityFields, Entity::Activities),
         _ => (Entity::OrganizationFields, Entity::Organizations),
     }
 }
@@ -125,7 +127,7 @@ fn create(call: &mut Call<'_>) -> Answered {
     call.require_schema_admin()?;
     let (fields, records) = entities(call);
     let mut row = call.take_body();
-    let all = [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields];
+    let all = [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields, Entity::ProductFields];
     let count: usize = all.into_iter().map(|fields| call.store.custom_fields(fields).count()).sum();
     if count >= call.profile.tier.custom_fields() {
         let message = format!("Couldn't add the {} field. Custom fields limit reached.", records.singular());

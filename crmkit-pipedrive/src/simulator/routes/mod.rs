@@ -4,6 +4,7 @@ mod activities;
 mod activity_types;
 pub(super) mod conversions;
 pub(super) mod currencies;
+mod deal_products;
 mod deals;
 mod fields;
 pub(super) mod files;
@@ -12,11 +13,13 @@ pub(super) mod followers;
 mod lead_labels;
 mod lead_values;
 mod leads;
+mod merges;
 mod notes;
 mod organizations;
 pub(super) mod participants;
 mod persons;
 mod pipelines;
+mod products;
 mod records;
 mod relationships;
 mod search;
@@ -48,6 +51,9 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         participants::route,
         followers::route,
         filters::route,
+        products::route,
+        deal_products::route,
+        merges::route,
         relationships::route,
         notes::route,
         currencies::route,

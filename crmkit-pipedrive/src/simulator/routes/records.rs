@@ -142,6 +142,7 @@ pub(super) fn link_to(entity: Entity) -> &'static str {
         Entity::Persons => "person_id",
         Entity::Leads => "lead_id",
         Entity::Activities => "activity_id",
+        Entity::Products => "product_id",
         _ => "org_id",
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
         ("GET", "/api/v2/organizations/search") => |call| search(call, &[Entity::Organizations], 500),
         ("GET", "/api/v2/leads/search") => |call| search(call, &[Entity::Leads], 500),
         ("GET", "/api/v1/leads/search") => leads_v1,
+        ("GET", "/api/v2/products/search") => |call| search(call, &[Entity::Products], 500),
         ("GET", "/api/v2/itemSearch") => items,
         ("GET", "/api/v2/itemSearch/field") => by_field,
         _ => return None,
@@ -29,7 +30,7 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 
 fn items(call: &mut Call<'_>) -> Answered {
     let types = call.list_param("item_types");
-    let searched = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads];
+    let searched = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads, Entity::Products];
     let wanted: Vec<Entity> =
         searched.into_iter().filter(|entity| types.is_empty() || types.contains(&entity.singular())).collect();
     search(call, &wanted, 100)
@@ -62,7 +63,14 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 fn haystack(call: &Call<'_>, entity: Entity, row: &Row, wanted: &[&str]) -> Vec<String> {
     let asked = |name: &str| wanted.is_empty() || wanted.contains(&name);
     let mut found = Vec::new();
-    let keys = [("title", "title"), ("name", "name"), ("email", "emails"), ("phone", "phones"), ("address", "address")];
+    let keys = [
+        ("title", "title"),
+        ("name", "name"),
+        ("email", "emails"),
+        ("phone", "phones"),
+        ("address", "address"),
+        ("code", "code"),
+    ];
     for (_, key) in keys.into_iter().filter(|(name, _)| asked(name)) {
         texts(row.get(key).unwrap_or(&Value::Null), &mut found);
     }
@@ -189,6 +197,10 @@ fn item(call: &Call<'_>, entity: Entity, row: &Row) -> Value {
             shown["phones"] = values("phones");
             shown["organization"] = named("org_id", Entity::Organizations);
         }
+        Entity::Products => {
+            shown["name"] = row["name"].clone();
+            shown["code"] = row["code"].clone();
+        }
         _ => {
             shown["name"] = row["name"].clone();
             shown["address"] = row["address"]["value"].clone();
@@ -201,7 +213,7 @@ fn by_field(call: &mut Call<'_>) -> Answered {
     let how = call.param("match").unwrap_or("exact");
     let term = term(call, if how == "exact" { 1 } else { 2 })?;
     let limit = limit(call, 500)?;
-    let entities = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads];
+    let entities = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads, Entity::Products];
     let wanted = call.param("entity_type").unwrap_or_default();
     let entity = entities.into_iter().find(|entity| entity.singular() == wanted);
     let (Some(entity), Some(field)) = (entity, call.param("field")) else {
