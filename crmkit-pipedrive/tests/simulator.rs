@@ -14,6 +14,8 @@ mod filters;
 mod leads;
 #[path = "simulator/limits.rs"]
 mod limits;
+#[path = "simulator/oauth.rs"]
+mod oauth;
 #[path = "simulator/people.rs"]
 mod people;
 #[path = "simulator/products.rs"]
@@ -22,3 +24,5 @@ mod products;
 mod records;
 #[path = "simulator/steering.rs"]
 mod steering;
+#[path = "simulator/unknowns.rs"]
+mod unknowns;

@@ -25,6 +25,8 @@ pub(super) struct Endpoint {
     query: HashMap<String, Shape>,
     pub(super) body: Option<Shape>,
     pub(super) route: Option<Route>,
+    /// One of these an access token of OAuth must have.
+    pub(super) scopes: Vec<String>,
 }
 
 /// An endpoint and the values of the variable segments of its path.
@@ -70,6 +72,14 @@ pub(super) fn find<'a>(method: &str, path: &'a str) -> Option<Found<'a>> {
     })
 }
 
+/// Every scope that an endpoint asks for.
+pub(super) fn scopes() -> Vec<String> {
+    let mut all: Vec<String> = ENDPOINTS.values().flatten().flat_map(|endpoint| endpoint.scopes.clone()).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
 /// Every endpoint and whether it is modelled.
 pub(super) fn all() -> Vec<Value> {
     let mut listed: Vec<&Endpoint> = ENDPOINTS.values().flatten().collect();
@@ -103,6 +113,7 @@ impl Endpoint {
             status: entry["ok"][0].as_str().and_then(|status| status.parse().ok()).unwrap_or(200),
             v2: entry["v"] == "v2",
             route: routes::find(&method, &template),
+            scopes: serde_json::from_value(entry["scopes"].clone()).unwrap_or_default(),
             query,
             body,
             method,

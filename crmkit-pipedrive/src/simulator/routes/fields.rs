@@ -1,4 +1,4 @@
-//! Definitions of fields and their options (v2), and the lead fields that are those of deals (v1).
+//! Definitions of fields and their options (v2).
 
 use std::fmt::Write as _;
 
@@ -8,18 +8,15 @@ use sha2::{Digest, Sha256};
 use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
-use crate::simulator::listing::{Listing, next_cursor, v1_page};
+use crate::simulator::listing::{Listing, next_cursor};
 use crate::simulator::store::Entity;
-use crate::simulator::table::{flag, int, text};
+use crate::simulator::table::{flag, text};
 use crate::simulator::view::absent_fields;
 
 const MAX_OPTIONS: usize = 10_000;
 const SETTINGS: [&str; 3] = ["ui_visibility", "important_fields", "required_fields"];
 
 pub(super) fn route(method: &str, template: &str) -> Option<Route> {
-    if (method, template) == ("GET", "/api/v1/leadFields") {
-        return Some(lead_fields);
-    }
     let (name, rest) = template.strip_prefix("/api/v2/")?.split_once("Fields")?;
     let writable = matches!(name, "deal" | "person" | "organization" | "product");
     if !writable && (name != "activity" || method != "GET") {
@@ -269,17 +266,4 @@ fn delete_options(call: &mut Call<'_>) -> Answered {
         call.store.drop_values(fields, &code, option["id"].as_i64());
     }
     Ok(Answer::ok(gone))
-}
-
-fn lead_fields(call: &mut Call<'_>) -> Answered {
-    let (page, pagination) = v1_page(call, call.store.table(Entity::DealFields).all_live());
-    let show = |row: &Row| {
-        json!({
-            "id": int(row, "id"), "key": row["field_code"], "name": row["field_name"], "order_nr": int(row, "id"),
-            "field_type": row["field_type"], "options": row["options"], "active_flag": true,
-            "edit_flag": flag(row, "is_custom_field"), "mandatory_flag": text(row, "field_code") == Some("title"),
-        })
-    };
-    let rows: Value = page.into_iter().map(|(_, stored)| show(&stored.row)).collect();
-    Ok(Answer::with(rows, json!({ "pagination": pagination })))
 }

@@ -198,7 +198,7 @@ fn update(call: &mut Call<'_>) -> Answered {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    let mut row = call.changeable(FILES)?;
+    let mut row = call.deletable(FILES)?;
     row.insert("active_flag".into(), false.into());
     row.insert("update_time".into(), time::v1(call.now).into());
     let id = row["id"].clone();

@@ -7,6 +7,7 @@ pub(super) mod currencies;
 mod deal_products;
 mod deals;
 mod fields;
+mod fields_v1;
 pub(super) mod files;
 mod filters;
 pub(super) mod followers;
@@ -20,7 +21,7 @@ pub(super) mod participants;
 mod persons;
 mod pipelines;
 mod products;
-mod records;
+pub(super) mod records;
 mod relationships;
 mod search;
 mod stages;
@@ -39,6 +40,7 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         pipelines::route,
         stages::route,
         fields::route,
+        fields_v1::route,
         organizations::route,
         persons::route,
         deals::route,

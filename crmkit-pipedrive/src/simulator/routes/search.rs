@@ -112,12 +112,15 @@ fn leads_v1(call: &mut Call<'_>) -> Answered {
 fn search(call: &mut Call<'_>, entities: &[Entity], max: usize) -> Answered {
     let limit = limit(call, max)?;
     // The offset of a search is a place in its result, not a key.
-    let (_, start) = call.param("cursor").map_or(Ok((0, 0)), |cursor| decode(Entity::Deals, cursor))?;
+    let (_, start) = call.param("cursor").map_or(Ok((0, 0)), |cursor| decode(call, Entity::Deals, cursor))?;
     let start = usize::try_from(start).unwrap_or(0);
     let found = find(call, entities)?;
     let more = found.len() > start + limit;
-    let cursor =
-        if more { encode(Entity::Deals, (0, i64::try_from(start + limit).unwrap_or(i64::MAX))) } else { Value::Null };
+    let cursor = if more {
+        encode(call.now, Entity::Deals, (0, i64::try_from(start + limit).unwrap_or(i64::MAX)))
+    } else {
+        Value::Null
+    };
     let items: Vec<Value> = found.into_iter().skip(start).take(limit).map(|found| hit(call, found)).collect();
     Ok(Answer::with(json!({ "items": items }), next_cursor(cursor)))
 }
@@ -219,7 +222,7 @@ fn by_field(call: &mut Call<'_>) -> Answered {
     let (Some(entity), Some(field)) = (entity, call.param("field")) else {
         return Err(Answer::invalid("field", "This field is required."));
     };
-    let after = call.param("cursor").map(|cursor| decode(entity, cursor)).transpose()?;
+    let after = call.param("cursor").map(|cursor| decode(call, entity, cursor)).transpose()?;
     let table = call.store.table(entity);
     let mut found: Vec<(i64, Value)> = Vec::new();
     for id in table.ids(after.map(|(_, id)| id), false) {
@@ -236,7 +239,7 @@ fn by_field(call: &mut Call<'_>) -> Answered {
             if found.len() == limit {
                 let last = found.last().map_or(0, |(id, _)| *id);
                 let rows: Value = found.into_iter().map(|(_, row)| row).collect();
-                return Ok(Answer::with(rows, next_cursor(encode(entity, (last, last)))));
+                return Ok(Answer::with(rows, next_cursor(encode(call.now, entity, (last, last)))));
             }
             let name = stored.row.get("name").or_else(|| stored.row.get("title"));
             found.push((id, json!({ "id": stored.row["id"], "name": name })));
