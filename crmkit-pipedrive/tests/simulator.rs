@@ -22,6 +22,8 @@ mod people;
 mod products;
 #[path = "simulator/records.rs"]
 mod records;
+#[path = "simulator/specification.rs"]
+mod specification;
 #[path = "simulator/steering.rs"]
 mod steering;
 #[path = "simulator/unknowns.rs"]

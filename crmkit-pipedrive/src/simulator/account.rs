@@ -13,8 +13,6 @@ use super::oauth::Grant;
 use super::store::Store;
 use super::switches::{LimitModel, Switches};
 
-/// Writes that a token may make in a day before the vendor frowns.
-const FAIR_WRITES: u64 = 10_000;
 /// Requests that a token might make in two seconds before there were plans for that.
 const OLD_BURST: usize = 80;
 
@@ -298,7 +296,7 @@ impl Windows {
         Self {
             general: RollingWindow::new(limit, width),
             search: RollingWindow::new(10, TimeDelta::seconds(2)),
-            writes: DailyCounter::new(FAIR_WRITES, TimeDelta::zero()),
+            writes: DailyCounter::new(profile.switches.writes_per_day, TimeDelta::zero()),
             model,
             refused: 0,
             last_refused: DateTime::<Utc>::MIN_UTC,

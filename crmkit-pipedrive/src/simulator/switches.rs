@@ -125,6 +125,8 @@ pub struct Switches {
     pub products_value_deals: bool,
     /// How requests are limited.
     pub limit_model: LimitModel,
+    /// How many writes a token has a day: refused beyond in the model of requests, else only told.
+    pub writes_per_day: u64,
     /// A token is taken from `?api_token=`, too.
     pub query_token: bool,
     /// A refresh token can be used once (or again and again).
@@ -216,6 +218,7 @@ impl Default for Switches {
             relationships_cap: 0,
             products_value_deals: true,
             limit_model: LimitModel::DailyTokens,
+            writes_per_day: 10_000,
             query_token: false,
             refresh_tokens_rotate: true,
             errors_have_code: true,

@@ -81,7 +81,9 @@ impl View {
     pub(super) fn show(&self, store: &Store, row: &Row) -> Value {
         let mut shown = Row::new();
         for (key, value) in row {
-            if !matches!(key.as_str(), "custom_fields" | "source_lead_id") && !self.hidden.contains(&key.as_str()) {
+            if !matches!(key.as_str(), "custom_fields" | "source_lead_id" | "marketing_status")
+                && !self.hidden.contains(&key.as_str())
+            {
                 shown.insert(key.clone(), value.clone());
             }
         }

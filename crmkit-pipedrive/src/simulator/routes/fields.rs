@@ -49,12 +49,19 @@ fn entities(call: &Call<'_>) -> (Entity, Entity) {
 
 fn show(call: &Call<'_>, row: &Row) -> Value {
     let included = call.list_param("include_fields");
-    let written = call.endpoint.method != "GET";
+    let (fields, _) = entities(call);
+    let written = matches!(&*call.endpoint.method, "POST" | "PATCH");
     let mut shown = Row::new();
     for (key, value) in row {
         let internal = matches!(key.as_str(), "id" | "is_deleted" | "add_time" | "update_time");
         let optional = SETTINGS.contains(&key.as_str()) && !written && !included.contains(&key.as_str());
-        if !internal && !optional {
+        let unknown = match (fields, key.as_str()) {
+            (Entity::DealFields, _) => false,
+            (_, "description") => true,
+            (Entity::ProductFields, key) => matches!(key, "important_fields" | "required_fields"),
+            _ => false,
+        };
+        if !internal && !optional && !unknown {
             shown.insert(key.clone(), value.clone());
         }
     }

@@ -32,7 +32,11 @@ pub(super) fn write_common(call: &Call<'_>, entity: Entity, body: &mut Row, row:
         custom::check_labels(call, entity, labels)?;
     }
     if let Some(address) = body.get_mut("address") {
-        *address = custom::address(address).unwrap_or_default();
+        let mut whole = custom::address(address).unwrap_or_default();
+        if let Value::Object(parts) = &mut whole {
+            parts.remove("formatted_address");
+        }
+        *address = whole;
     }
     if let Some(given) = body.remove("custom_fields") {
         let Value::Object(given) = given else {

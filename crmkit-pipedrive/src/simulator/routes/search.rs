@@ -203,6 +203,7 @@ fn item(call: &Call<'_>, entity: Entity, row: &Row) -> Value {
         Entity::Products => {
             shown["name"] = row["name"].clone();
             shown["code"] = row["code"].clone();
+            shown.as_object_mut().map(|shown| shown.remove("notes"));
         }
         _ => {
             shown["name"] = row["name"].clone();
