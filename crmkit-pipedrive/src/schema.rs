@@ -8,7 +8,7 @@ use crmkit_core::{
 };
 
 use crate::{
-    KIND, PipedriveConfig,
+    KIND, PipedriveConfig, cost,
     object::Object,
     wire::{Field, FieldOption, Me, Pipeline, Stage, User as WireUser},
 };
@@ -42,6 +42,8 @@ impl Account {
             permissions: self.permissions().into_iter().map(|(name, may)| (name.to_owned(), may)).collect(),
             caps: caps.iter().map(|(name, cap)| ((*name).to_owned(), *cap)).collect(),
             gotchas: GOTCHAS.iter().map(|text| (*text).to_owned()).collect(),
+            costs: Object::ALL.into_iter().map(|object| (object.name().into(), cost::of(object))).collect(),
+            allowance: cost::allowance(config),
             ..Destination::new(KIND, self.me.company_id.to_string())
         }
     }

@@ -7,16 +7,19 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::lock::{Mutex as AsyncMutex, OwnedMutexGuard};
+use futures::{
+    lock::{Mutex as AsyncMutex, OwnedMutexGuard},
+    stream,
+};
 use reqwest::{
-    Client, Url,
+    Client, Response, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
 
 use super::{Answer, Dialect, Request, Verdict, failure};
-use crate::{AccountKey, Clock, Credentials, Digest, Error, Hold, LimitSignal, RateBudget, Result};
+use crate::{AccountKey, Chunk, Clock, Credentials, Digest, Error, FileStream, Hold, LimitSignal, RateBudget, Result};
 
 /// Sends requests for a connector. Clones share client, pause and account.
 ///
@@ -74,6 +77,9 @@ const ATTEMPTS: u32 = 8;
 /// The longest pause that is ours and not the server's.
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// How long a file may take.
+const DOWNLOAD: Duration = Duration::from_secs(15 * 60);
+
 impl Transport {
     #[allow(clippy::too_many_arguments, reason = "called by the builder only")]
     pub(super) fn new(
@@ -120,6 +126,30 @@ impl Transport {
     /// # Errors
     /// As the type says.
     pub async fn send(&self, request: Request) -> Result<Answer> {
+        self.deliver(request, false).await.map(|(answer, _)| answer)
+    }
+
+    /// Sends a request and gives the body of a good answer as it comes, of any length: for files.
+    ///
+    /// # Errors
+    /// As the type says. The stream fails where the connection is lost before the body is whole; nothing is asked for again.
+    pub async fn download(&self, request: Request) -> Result<FileStream> {
+        let (answer, response) = self.deliver(request.clone(), true).await?;
+        let Some(response) = response else {
+            let whole = Chunk::from(answer.body);
+            return Ok(Box::pin(stream::once(async move { Ok(whole) })));
+        };
+        Ok(Box::pin(stream::try_unfold((response, request), |(mut response, request)| async move {
+            match response.chunk().await {
+                Ok(Some(chunk)) => Ok(Some((Chunk::from(&*chunk), (response, request)))),
+                Ok(None) => Ok(None),
+                Err(error) => Err(failure::lost(&request, error)),
+            }
+        })))
+    }
+
+    /// The answer that the dialect calls done; the body of a good one is left to come, where that is asked for.
+    async fn deliver(&self, request: Request, later: bool) -> Result<(Answer, Option<Response>)> {
         let inner = &*self.0;
         let started = inner.clock.now();
         let limit = started.checked_add_signed(delta(inner.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -132,7 +162,7 @@ impl Transport {
             let span =
                 tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
             let left = inner.clock.now();
-            let answer = inner.exchange(&request, &token).instrument(span).await?;
+            let (answer, rest) = inner.exchange(&request, &token, later).instrument(span).await?;
             drop(hold);
             let took = (inner.clock.now() - left).to_std().unwrap_or_default();
             inner.budget.report(&account, &request.class, &LimitSignal::Answered { status: answer.status, took }).await;
@@ -144,7 +174,7 @@ impl Transport {
                 inner.let_through(left);
             }
             match verdict {
-                Verdict::Done => return Ok(answer),
+                Verdict::Done => return Ok((answer, rest)),
                 Verdict::Failed(error) => return Err(error),
                 Verdict::Unauthorized(error) if renewed => return Err(error),
                 Verdict::Unauthorized(_) => {
@@ -274,7 +304,12 @@ impl Inner {
     }
 
     /// One request, one answer.
-    async fn exchange(&self, request: &Request, token: &SecretString) -> Result<Answer> {
+    async fn exchange(
+        &self,
+        request: &Request,
+        token: &SecretString,
+        later: bool,
+    ) -> Result<(Answer, Option<Response>)> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
         if !request.query.is_empty() {
@@ -286,6 +321,9 @@ impl Inner {
             .request(request.method.clone(), url)
             .header(name, value)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if later {
+            call = call.timeout(DOWNLOAD);
+        }
         if let Some(json) = &request.json {
             call = call.header(CONTENT_TYPE, HeaderValue::from_static(request.content_type)).body(json.clone());
         }
@@ -297,13 +335,16 @@ impl Inner {
         }
         let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
+        if later && response.status().is_success() {
+            return Ok((Answer { status, headers, body }, Some(response)));
+        }
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > self.body_limit => {
                     return Err(failure::too_long(request, self.body_limit));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(Answer { status, headers, body }),
+                Ok(None) => return Ok((Answer { status, headers, body }, None)),
                 Err(error) => return Err(failure::lost(request, error)),
             }
         }
