@@ -106,11 +106,9 @@ impl Service {
         if !asked.token.is_empty() {
             return send(asked, files::storage_refusal());
         }
-        let content = files::signed(&asked.path, query).and_then(|(company, file)| {
-            let company = self.0.by_name(&company)?;
-            let content = company.store().blob(file).cloned();
-            content
-        });
+        let signed = files::signed(&asked.path, query);
+        let company = signed.and_then(|(company, file)| Some((self.0.by_name(&company)?, file)));
+        let content = company.and_then(|(company, file)| company.store().blob(file).cloned());
         send(asked, content.map_or_else(Answer::not_found, |content| Answer::raw(content, String::new())))
     }
 
