@@ -41,10 +41,11 @@ pub(super) enum Entity {
     Products,
     ProductVariations,
     DealProducts,
+    NoteComments,
 }
 
 impl Entity {
-    pub(super) const ALL: [Self; 26] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::Users,
         Self::Pipelines,
         Self::Stages,
@@ -71,6 +72,7 @@ impl Entity {
         Self::Products,
         Self::ProductVariations,
         Self::DealProducts,
+        Self::NoteComments,
     ];
 
     /// The name in paths, dumps and cursors.
@@ -102,6 +104,7 @@ impl Entity {
             Self::Products => "products",
             Self::ProductVariations => "productVariations",
             Self::DealProducts => "dealProducts",
+            Self::NoteComments => "noteComments",
         }
     }
 
@@ -120,7 +123,7 @@ impl Entity {
 
     /// Whether the ids are UUIDs.
     pub(super) fn has_uuids(self) -> bool {
-        matches!(self, Self::Leads | Self::LeadLabels | Self::Conversions)
+        matches!(self, Self::Leads | Self::LeadLabels | Self::Conversions | Self::NoteComments)
     }
 
     /// Where the custom fields of this kind of record are defined.
@@ -155,6 +158,7 @@ impl Entity {
             Self::Products => &["owner_id"],
             Self::ProductVariations => &["product_id"],
             Self::DealProducts => &["deal_id", "product_id"],
+            Self::NoteComments => &["note_id"],
             Self::Participants => &["deal_id", "person_id"],
             Self::Followers => &["deal_id", "person_id", "org_id", "product_id", "user_id"],
             _ => &[],
@@ -169,6 +173,7 @@ impl Entity {
             | Self::ActivityTypes
             | Self::Files
             | Self::Participants
+            | Self::NoteComments
             | Self::Filters => !flag(row, "active_flag"),
             _ => flag(row, "is_deleted"),
         }

@@ -450,6 +450,14 @@ async fn records(c: &mut Checker<'_>) {
 async fn attached(c: &mut Checker<'_>) {
     let note = json!({"content": "x", "deal_id": 1, "person_id": 1, "org_id": 1});
     c.crud("/api/v1/notes", "PUT", note, json!({"content": "y"})).await;
+    let comments = "/api/v1/notes/{id}/comments";
+    let (one, path) = (format!("{comments}/{{commentId}}"), "/api/v1/notes/1/comments");
+    let made = c.post(comments, path, json!({"content": "c"})).await;
+    let comment = format!("{path}/{}", made["uuid"].as_str().unwrap());
+    c.get(comments, path).await;
+    c.get(&one, &comment).await;
+    c.call("PUT", &one, &comment, json!({"content": "d"})).await;
+    c.call("DELETE", &one, &comment, Value::Null).await;
     let link = "--x\r\ncontent-disposition: form-data; name=\"deal_id\"\r\n\r\n1\r\n";
     let (status, answer) = upload(&c.api, link).await;
     c.check("POST", "/api/v1/files", status, &answer);

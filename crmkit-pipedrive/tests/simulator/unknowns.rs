@@ -264,3 +264,96 @@ async fn fields_of_v1_have_numbers() {
     let name = fields["data"].as_array().unwrap().iter().find(|field| field["key"] == "name").unwrap()["id"].clone();
     api.refused("PUT", &format!("/api/v1/personFields/{name}"), json!({"name": "x"}), 400, "custom").await;
 }
+
+#[tokio::test]
+async fn the_day_turns_at_an_hour_that_nobody_tells() {
+    for (hour, fresh) in [(0, false), (9, true)] {
+        // 2027-01-15 08:00 UTC.
+        let clock = FrozenClock::new();
+        let mut switches = Switches::default();
+        switches.reset_hour = hour;
+        let builder = PipedriveSimulator::builder().tier(Tier::Lite).seats(1).clock(clock.clone()).switches(switches);
+        let simulator = builder.start().await.unwrap();
+        let api = Api::of(&simulator);
+        simulator.spend_tokens(u64::MAX);
+        assert_eq!(api.call("GET", "/api/v1/users/me", None).await.0, 429);
+        clock.advance(TimeDelta::hours(2));
+        assert_eq!(api.call("GET", "/api/v1/users/me", None).await.0, if fresh { 200 } else { 429 });
+    }
+}
+
+#[tokio::test]
+async fn deleted_records_are_purged_after_some_days() {
+    for days in [30, 3] {
+        let clock = FrozenClock::new();
+        let mut switches = Switches::default();
+        switches.purge_days = days;
+        let builder = PipedriveSimulator::builder().limits(false).clock(clock.clone()).switches(switches);
+        let simulator = builder.start().await.unwrap();
+        let api = Api::of(&simulator);
+        api.post("/api/v2/activities", json!({})).await;
+        api.delete("/api/v2/activities/1").await;
+        clock.advance(TimeDelta::days(4));
+        assert_eq!(api.call("GET", "/api/v2/activities/1", None).await.0, if days == 30 { 200 } else { 404 });
+    }
+}
+
+#[tokio::test]
+async fn blocks_last_a_while() {
+    for seconds in [60, 5] {
+        let clock = FrozenClock::new();
+        let mut switches = Switches::default();
+        (switches.block_after, switches.block_seconds) = (1, seconds);
+        let builder = PipedriveSimulator::builder().tier(Tier::Lite).clock(clock.clone()).switches(switches);
+        let simulator = builder.start().await.unwrap();
+        let api = Api::of(&simulator);
+        for _ in 0..22 {
+            api.send("GET", "/api/v1/users/me", None).await.unwrap();
+        }
+        clock.advance(TimeDelta::seconds(10));
+        let status = api.send("GET", "/api/v1/users/me", None).await.unwrap().status().as_u16();
+        assert_eq!(status, if seconds == 60 { 403 } else { 200 });
+    }
+}
+
+#[tokio::test]
+async fn writes_move_the_time_of_what_they_hang_on() {
+    for touch in [true, false] {
+        let clock = FrozenClock::new();
+        let mut switches = Switches::default();
+        switches.writes_touch_parents = touch;
+        let builder = PipedriveSimulator::builder().limits(false).clock(clock.clone()).switches(switches);
+        let simulator = builder.start().await.unwrap();
+        let api = Api::of(&simulator);
+        let before = api.post("/api/v2/deals", json!({"title": "D"})).await["update_time"].clone();
+        clock.advance(TimeDelta::seconds(5));
+        api.post("/api/v2/activities", json!({"deal_id": 1})).await;
+        let after = api.get("/api/v2/deals/1").await["data"]["update_time"].clone();
+        assert_eq!(before != after, touch);
+    }
+}
+
+#[tokio::test]
+async fn deleting_takes_activities_and_files_along() {
+    for cascades in [true, false] {
+        let (simulator, api) = start().await;
+        switched(&simulator, |switches| switches.delete_cascades = cascades);
+        api.post("/api/v2/deals", json!({"title": "D"})).await;
+        api.post("/api/v2/activities", json!({"deal_id": 1})).await;
+        api.delete("/api/v2/deals/1").await;
+        let left = api.get("/api/v2/activities").await["data"].as_array().unwrap().len();
+        assert_eq!(left, usize::from(!cascades));
+    }
+}
+
+/// A switch that no test names is one that nobody knows to work.
+#[test]
+fn every_switch_is_named_by_a_test() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulator");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let tests: String = files.collect();
+    let switches = serde_json::to_value(Switches::default()).unwrap();
+    for name in switches.as_object().unwrap().keys() {
+        assert!(tests.contains(&format!("switches.{name}")), "{name} is not tested");
+    }
+}

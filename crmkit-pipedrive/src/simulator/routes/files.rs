@@ -143,9 +143,12 @@ fn create(call: &mut Call<'_>) -> Answered {
     if file.content.len() > switches.file_bytes {
         return Err(Answer::error(switches.file_too_large_status, "File is too large."));
     }
-    let stored: i64 = call.store.table(FILES).all_live().filter_map(|(_, file)| int(&file.row, "file_size")).sum();
+    let stored = || -> i64 {
+        let files = call.store.table(FILES).all_live();
+        files.filter_map(|(_, file)| int(&file.row, "file_size")).sum()
+    };
     let size = i64::try_from(file.content.len()).unwrap_or(i64::MAX);
-    if switches.storage_bytes > 0 && stored.saturating_add(size) > switches.storage_bytes {
+    if switches.storage_bytes > 0 && stored().saturating_add(size) > switches.storage_bytes {
         return Err(Answer::capped("Couldn't add the file. Storage limit reached.", "feature_capping_storage_limit"));
     }
     let mut row = blank(call, &file.name, &file.mime, file.content.len());

@@ -15,6 +15,7 @@ mod lead_labels;
 mod lead_values;
 mod leads;
 mod merges;
+mod note_comments;
 mod notes;
 mod organizations;
 pub(super) mod participants;
@@ -58,6 +59,7 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         merges::route,
         relationships::route,
         notes::route,
+        note_comments::route,
         currencies::route,
         search::route,
     ];
