@@ -3,7 +3,7 @@
 use crmkit_core::simulator::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::store::Entity;
+use super::entity::Entity;
 use super::switches::Switches;
 
 pub(super) type Row = Map<String, Value>;

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Row};
-use super::store::{Entity, Store};
+use super::entity::Entity;
+use super::store::Store;
 use super::table::{int, text};
 use super::time;
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Row};
 use super::call::Call;
 use super::condition;
-use super::store::Entity;
+use super::entity::Entity;
 use super::switches::Stray;
 use super::table::{Stored, Table, int, link, text};
 use super::time;

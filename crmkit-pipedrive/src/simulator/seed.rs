@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::answer::Row;
-use super::store::{Entity, Store};
+use super::entity::Entity;
+use super::store::Store;
 use super::time;
 
 /// The company of the default account.

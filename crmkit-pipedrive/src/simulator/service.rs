@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use crmkit_core::simulator::{
-    Bytes, Effect, Handler, HeaderMap, LoggedRequest, Reply, Request, header, json_response, steer, token_digest,
-};
+use crmkit_core::simulator::{Bytes, Effect, Handler, HeaderMap, LoggedRequest, Reply, Request, steer, token_digest};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::account::{Company, Fare, Profile, Standing, Verdict};
 use super::answer::{Answer, CLOUDFLARE};
 use super::call::Call;
 use super::endpoints::{self, Endpoint, Found};
 use super::oauth;
+use super::reply::{html, send, with_headers};
 use super::routes::{conversions, files};
 use super::shape::Shape;
 use super::state::State;
@@ -81,7 +79,7 @@ impl Handler for Service {
         };
         let reply = match (&*asked.method, &*asked.path) {
             (_, path) if path.starts_with("/_storage/") => self.storage(&asked, parts.uri.query()),
-            ("GET", "/oauth/authorize") => send(&asked, oauth::authorize(&self.0, &asked.query)),
+            ("GET", "/oauth/authorize") => send(asked.sequence, oauth::authorize(&self.0, &asked.query)),
             ("POST", "/oauth/token" | "/oauth/token/") => self.grant(&asked, &parts.headers).await,
             _ => self.exchange(&asked).await,
         };
@@ -104,12 +102,12 @@ impl Service {
     /// Where downloads may be redirected to: a signed address, which takes no other credentials.
     fn storage(&self, asked: &Asked, query: Option<&str>) -> Reply {
         if !asked.token.is_empty() {
-            return send(asked, files::storage_refusal());
+            return send(asked.sequence, files::storage_refusal());
         }
         let signed = files::signed(&asked.path, query);
         let company = signed.and_then(|(company, file)| Some((self.0.by_name(&company)?, file)));
         let content = company.and_then(|(company, file)| company.store().blob(file).cloned());
-        send(asked, content.map_or_else(Answer::not_found, |content| Answer::raw(content, String::new())))
+        send(asked.sequence, content.map_or_else(Answer::not_found, |content| Answer::raw(content, String::new())))
     }
 
     /// The token endpoint, at which faults may be scripted like anywhere else.
@@ -118,7 +116,7 @@ impl Service {
         let (Some(company), Some(effect)) =
             (self.0.default_company(), self.0.faults.take(&asked.method, &asked.path, &asked.body))
         else {
-            return send(asked, answer());
+            return send(asked.sequence, answer());
         };
         let profile = Profile { limits: false, ..(*company.profile()).clone() };
         let gate = Gate { profile: &profile, standing: Standing::default(), write: true };
@@ -144,16 +142,16 @@ impl Service {
 
     async fn exchange(&self, asked: &Asked) -> Reply {
         let Some((company, user, scopes)) = self.known(asked) else {
-            return send(asked, Answer::unauthorized());
+            return send(asked.sequence, Answer::unauthorized());
         };
         let profile = company.profile();
         let Some((endpoint, segments)) = endpoints::find(&asked.method, &asked.path) else {
             self.0.note_unmodelled(&asked.method, &asked.path);
-            return send(asked, Answer::not_modelled(&asked.method, &asked.path));
+            return send(asked.sequence, Answer::not_modelled(&asked.method, &asked.path));
         };
         let granted = |scopes: &Vec<String>| scopes.iter().any(|scope| endpoint.scopes.contains(scope));
         if scopes.is_some_and(|scopes| !endpoint.scopes.is_empty() && !granted(&scopes)) {
-            return send(asked, Answer::error(403, "Scope and URL mismatch"));
+            return send(asked.sequence, Answer::error(403, "Scope and URL mismatch"));
         }
         let windows = if asked.oauth { format!("oauth of {user}") } else { asked.token.clone() };
         let fare = Fare {
@@ -167,7 +165,7 @@ impl Service {
         let (verdict, standing) = company.admit(&profile, fare);
         let gate = Gate { profile: &profile, standing, write: fare.write };
         match verdict {
-            Verdict::Blocked => return html(asked, 403, CLOUDFLARE),
+            Verdict::Blocked => return html(asked.sequence, 403, CLOUDFLARE),
             Verdict::OverLimit => return gate.send(asked, gate.over_limit()),
             Verdict::Admitted => {}
         }
@@ -226,7 +224,7 @@ impl Service {
                 let reply = gate.send(asked, Answer::over_limit());
                 with_headers(reply, &[("retry-after".into(), value)])
             }
-            Effect::ExpiredToken => send(asked, Answer::unauthorized()),
+            Effect::ExpiredToken => send(asked.sequence, Answer::unauthorized()),
             Effect::BudgetSpent => {
                 let mut standing = gate.standing;
                 standing.daily_remaining = 0;
@@ -234,8 +232,8 @@ impl Service {
                 let gate = Gate { standing, ..*gate };
                 gate.send(asked, gate.over_limit())
             }
-            Effect::Html { status, body } => html(asked, status, body.as_deref().unwrap_or(CLOUDFLARE)),
-            _ => send(asked, Answer::error(500, "an effect that this simulator does not know")),
+            Effect::Html { status, body } => html(asked.sequence, status, body.as_deref().unwrap_or(CLOUDFLARE)),
+            _ => send(asked.sequence, Answer::error(500, "an effect that this simulator does not know")),
         }
     }
 
@@ -363,46 +361,6 @@ impl Gate<'_> {
                 answer.headers.push(("x-daily-requests-left", standing.writes_left.to_string()));
             }
         }
-        send(asked, answer)
+        send(asked.sequence, answer)
     }
-}
-
-fn send(asked: &Asked, answer: Answer) -> Reply {
-    let mut response = json_response(answer.status, &answer.body);
-    if let Some(content) = answer.raw {
-        let (content, kind) = content;
-        response = response.map(|_| content);
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    }
-    for (name, value) in answer.headers {
-        if let Ok(value) = value.parse() {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    let id = Uuid::from_u128(u128::from(asked.sequence)).to_string();
-    if let Ok(id) = id.parse() {
-        response.headers_mut().insert("x-correlation-id", id);
-    }
-    Reply::Send(response)
-}
-
-fn html(asked: &Asked, status: u16, page: &str) -> Reply {
-    match send(asked, Answer::new(status, json!(null))) {
-        Reply::Send(response) => {
-            let mut response = response.map(|_| Bytes::from(page.to_owned()));
-            response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html"));
-            Reply::Send(response)
-        }
-        other => other,
-    }
-}
-
-fn with_headers(reply: Reply, headers: &[(String, String)]) -> Reply {
-    let Reply::Send(mut response) = reply else { return reply };
-    for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (name.parse::<header::HeaderName>(), value.parse()) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    Reply::Send(response)
 }

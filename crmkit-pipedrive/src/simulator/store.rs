@@ -5,180 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crmkit_core::simulator::Bytes;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answer::Row;
+use super::entity::Entity;
 use super::table::{Table, flag, int, text};
-
-/// The kinds of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Entity {
-    Users,
-    Pipelines,
-    Stages,
-    DealFields,
-    PersonFields,
-    OrganizationFields,
-    Organizations,
-    Persons,
-    Deals,
-    OrganizationRelationships,
-    Notes,
-    ActivityFields,
-    ActivityTypes,
-    Activities,
-    Invitations,
-    LeadLabels,
-    Leads,
-    Conversions,
-    Files,
-    Participants,
-    Followers,
-    Filters,
-    ProductFields,
-    Products,
-    ProductVariations,
-    DealProducts,
-    NoteComments,
-}
-
-impl Entity {
-    pub(super) const ALL: [Self; 27] = [
-        Self::Users,
-        Self::Pipelines,
-        Self::Stages,
-        Self::DealFields,
-        Self::PersonFields,
-        Self::OrganizationFields,
-        Self::Organizations,
-        Self::Persons,
-        Self::Deals,
-        Self::OrganizationRelationships,
-        Self::Notes,
-        Self::ActivityFields,
-        Self::ActivityTypes,
-        Self::Activities,
-        Self::Invitations,
-        Self::LeadLabels,
-        Self::Leads,
-        Self::Conversions,
-        Self::Files,
-        Self::Participants,
-        Self::Followers,
-        Self::Filters,
-        Self::ProductFields,
-        Self::Products,
-        Self::ProductVariations,
-        Self::DealProducts,
-        Self::NoteComments,
-    ];
-
-    /// The name in paths, dumps and cursors.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Users => "users",
-            Self::Pipelines => "pipelines",
-            Self::Stages => "stages",
-            Self::DealFields => "dealFields",
-            Self::PersonFields => "personFields",
-            Self::OrganizationFields => "organizationFields",
-            Self::Organizations => "organizations",
-            Self::Persons => "persons",
-            Self::Deals => "deals",
-            Self::OrganizationRelationships => "organizationRelationships",
-            Self::Notes => "notes",
-            Self::ActivityFields => "activityFields",
-            Self::ActivityTypes => "activityTypes",
-            Self::Activities => "activities",
-            Self::Invitations => "invitations",
-            Self::LeadLabels => "leadLabels",
-            Self::Leads => "leads",
-            Self::Conversions => "conversions",
-            Self::Files => "files",
-            Self::Participants => "participants",
-            Self::Followers => "followers",
-            Self::Filters => "filters",
-            Self::ProductFields => "productFields",
-            Self::Products => "products",
-            Self::ProductVariations => "productVariations",
-            Self::DealProducts => "dealProducts",
-            Self::NoteComments => "noteComments",
-        }
-    }
-
-    /// One of them, as in error texts.
-    pub(super) fn singular(self) -> &'static str {
-        match self {
-            Self::Deals | Self::DealFields => "deal",
-            Self::Persons | Self::PersonFields => "person",
-            Self::Organizations | Self::OrganizationFields => "organization",
-            Self::Activities | Self::ActivityFields => "activity",
-            Self::Leads => "lead",
-            Self::Products | Self::ProductFields => "product",
-            other => other.name(),
-        }
-    }
-
-    /// Whether the ids are UUIDs.
-    pub(super) fn has_uuids(self) -> bool {
-        matches!(self, Self::Leads | Self::LeadLabels | Self::Conversions | Self::NoteComments)
-    }
-
-    /// Where the custom fields of this kind of record are defined.
-    pub(super) fn fields(self) -> Option<Self> {
-        match self {
-            // Leads have no fields of their own: they share those of deals.
-            Self::Deals | Self::Leads => Some(Self::DealFields),
-            Self::Persons => Some(Self::PersonFields),
-            Self::Organizations => Some(Self::OrganizationFields),
-            Self::Products => Some(Self::ProductFields),
-            _ => None,
-        }
-    }
-
-    /// Which records have the fields defined here.
-    fn records(self) -> impl Iterator<Item = Self> {
-        let all = [Self::Deals, Self::Leads, Self::Persons, Self::Organizations, Self::Products];
-        all.into_iter().filter(move |records| records.fields() == Some(self))
-    }
-
-    fn links(self) -> &'static [&'static str] {
-        match self {
-            Self::Stages => &["pipeline_id"],
-            Self::Organizations => &["owner_id"],
-            Self::Persons => &["org_id", "owner_id"],
-            Self::Deals => &["org_id", "person_id", "stage_id", "pipeline_id", "owner_id"],
-            Self::OrganizationRelationships => &["rel_owner_org_id", "rel_linked_org_id"],
-            Self::Notes => &["deal_id", "person_id", "org_id", "lead_id", "user_id"],
-            Self::Activities => &["deal_id", "lead_id", "person_id", "org_id", "owner_id"],
-            Self::Leads => &["person_id", "organization_id", "owner_id"],
-            Self::Files => &["deal_id", "person_id", "org_id", "activity_id", "lead_id", "product_id"],
-            Self::Products => &["owner_id"],
-            Self::ProductVariations => &["product_id"],
-            Self::DealProducts => &["deal_id", "product_id"],
-            Self::NoteComments => &["note_id"],
-            Self::Participants => &["deal_id", "person_id"],
-            Self::Followers => &["deal_id", "person_id", "org_id", "product_id", "user_id"],
-            _ => &[],
-        }
-    }
-
-    fn is_deleted(self, row: &Row) -> bool {
-        match self {
-            Self::Users => false,
-            Self::Notes
-            | Self::OrganizationRelationships
-            | Self::ActivityTypes
-            | Self::Files
-            | Self::Participants
-            | Self::NoteComments
-            | Self::Filters => !flag(row, "active_flag"),
-            _ => flag(row, "is_deleted"),
-        }
-    }
-}
 
 /// The tables of one company.
 #[derive(Clone, Debug)]
@@ -258,7 +89,7 @@ impl Store {
 
     /// Merges `change` into the row of its `id`, or adds a row, with the next id if it has none.
     pub(super) fn merge(&mut self, table: &str, change: Row) -> Result<(), String> {
-        let entity = entity_named(table).ok_or_else(|| format!("unknown table {table}"))?;
+        let entity = Entity::named(table).ok_or_else(|| format!("unknown table {table}"))?;
         let id = self.place(entity, &change).unwrap_or_else(|| self.table(entity).next_id());
         let mut row = self.table(entity).any(id).map(|stored| stored.row.clone()).unwrap_or_default();
         row.extend(change);
@@ -349,7 +180,7 @@ impl Store {
     /// Replaces everything by a dump; tables that it does not name stay.
     pub(super) fn load(&mut self, dump: &Value) -> Result<(), String> {
         for (name, rows) in dump["tables"].as_object().into_iter().flatten() {
-            let entity = entity_named(name).ok_or_else(|| format!("unknown table {name}"))?;
+            let entity = Entity::named(name).ok_or_else(|| format!("unknown table {name}"))?;
             self.tables.insert(entity, Table::new(entity.links()));
             self.field_ids.retain(|(fields, _), _| *fields != entity);
             self.uuids.retain(|(records, _), _| *records != entity);
@@ -368,7 +199,7 @@ impl Store {
 
     /// Applies a change from the journal.
     pub(super) fn replay(&mut self, change: &Value) -> Result<(), String> {
-        let entity = |key: &str| change[key].as_str().and_then(entity_named);
+        let entity = |key: &str| change[key].as_str().and_then(Entity::named);
         if let (Some(entity), Some(row)) = (entity("put"), change["row"].as_object()) {
             self.apply_put(entity, row.clone());
         } else if let (Some(fields), Some(code)) = (entity("drop"), change["code"].as_str()) {
@@ -380,10 +211,6 @@ impl Store {
         }
         Ok(())
     }
-}
-
-fn entity_named(name: &str) -> Option<Entity> {
-    Entity::ALL.into_iter().find(|entity| entity.name() == name)
 }
 
 fn drop_value(holder: &mut Row, code: &str, option: Option<i64>) -> bool {

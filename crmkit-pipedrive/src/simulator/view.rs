@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Row};
 use super::call::Call;
 use super::custom;
+use super::entity::Entity;
 use super::listing::due;
 use super::routes::{followers, participants};
-use super::store::{Entity, Store};
+use super::store::Store;
 use super::table::{flag, int, text};
 
 /// What the query wants to see of each record.

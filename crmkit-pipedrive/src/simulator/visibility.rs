@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::Row;
 use super::call::Call;
-use super::store::Entity;
+use super::entity::Entity;
 use super::table::int;
 
 /// What the acting user sees.

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{Listing, next_cursor};
-use crate::simulator::store::Entity;
 use crate::simulator::table::{flag, int, text};
 
 const ATTACHED: Entity = Entity::DealProducts;

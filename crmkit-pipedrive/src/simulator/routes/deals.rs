@@ -6,8 +6,8 @@ use super::pipelines::require_name;
 use super::{Route, currencies, leads, records, stages};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::Listing;
-use crate::simulator::store::Entity;
 use crate::simulator::table::{flag, int, text};
 use crate::simulator::time;
 

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{Listing, next_cursor};
-use crate::simulator::store::Entity;
 use crate::simulator::table::{flag, text};
 use crate::simulator::view::absent_fields;
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::v1_page;
-use crate::simulator::store::Entity;
 use crate::simulator::table::{flag, int, text};
 
 pub(super) fn route(method: &str, template: &str) -> Option<Route> {

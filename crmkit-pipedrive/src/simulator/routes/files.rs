@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::{Route, records};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::v1_page_of;
-use crate::simulator::store::Entity;
 use crate::simulator::table::{Stored, int, link_key, text};
 use crate::simulator::time;
 

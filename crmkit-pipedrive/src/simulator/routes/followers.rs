@@ -6,8 +6,9 @@ use super::Route;
 use super::records::link_to;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{decode, encode, limit, next_cursor};
-use crate::simulator::store::{Entity, Store};
+use crate::simulator::store::Store;
 use crate::simulator::table::{int, text};
 use crate::simulator::time;
 

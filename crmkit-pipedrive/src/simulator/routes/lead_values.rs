@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::simulator::answer::{Answer, Row};
 use crate::simulator::call::Call;
 use crate::simulator::custom;
-use crate::simulator::store::{Entity, Store};
+use crate::simulator::entity::Entity;
+use crate::simulator::store::Store;
 use crate::simulator::switches::SetNotation;
 use crate::simulator::table::text;
 

@@ -6,7 +6,7 @@ use super::Route;
 use super::records::link_to;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
-use crate::simulator::store::Entity;
+use crate::simulator::entity::Entity;
 use crate::simulator::table::{int, text};
 use crate::simulator::time;
 

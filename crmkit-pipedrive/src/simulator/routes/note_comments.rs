@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{Route, records};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::v1_page;
-use crate::simulator::store::Entity;
 use crate::simulator::table::text;
 use crate::simulator::time;
 

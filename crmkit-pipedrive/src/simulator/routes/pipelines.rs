@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{Listing, next_cursor};
 use crate::simulator::seed;
-use crate::simulator::store::Entity;
 use crate::simulator::table::{flag, int, text};
 
 pub(super) fn route(method: &str, template: &str) -> Option<Route> {

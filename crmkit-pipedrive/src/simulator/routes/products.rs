@@ -6,8 +6,8 @@ use super::pipelines::require_name;
 use super::{Route, currencies, records};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{Listing, next_cursor};
-use crate::simulator::store::Entity;
 use crate::simulator::table::{int, text};
 
 const PRODUCTS: Entity = Entity::Products;

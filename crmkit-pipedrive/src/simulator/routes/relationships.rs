@@ -6,8 +6,8 @@ use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
 use crate::simulator::custom::id_or_null;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::v1_page;
-use crate::simulator::store::Entity;
 use crate::simulator::table::{flag, int, text};
 use crate::simulator::time;
 

@@ -7,8 +7,8 @@ use super::records::link_to;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
 use crate::simulator::custom::id_or_null;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{decode, encode, limit, next_cursor, v1_page};
-use crate::simulator::store::Entity;
 use crate::simulator::table::{Stored, int, link, text};
 
 /// Custom fields that are searchable; others never match.

@@ -6,9 +6,10 @@ use super::Route;
 use super::pipelines::require_name;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{Listing, next_cursor};
 use crate::simulator::seed;
-use crate::simulator::store::{Entity, Store};
+use crate::simulator::store::Store;
 use crate::simulator::table::int;
 
 pub(super) fn route(method: &str, template: &str) -> Option<Route> {
