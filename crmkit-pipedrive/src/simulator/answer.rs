@@ -1,6 +1,9 @@
 //! What goes back: the vendor's envelopes and error bodies, built in one place.
 
+use crmkit_core::simulator::Bytes;
 use serde_json::{Map, Value, json};
+
+use super::store::Entity;
 
 pub(super) type Row = Map<String, Value>;
 
@@ -12,6 +15,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
     pub(super) headers: Vec<(&'static str, String)>,
+    /// Bytes that go out instead of the JSON body.
+    pub(super) raw: Option<Bytes>,
 }
 
 /// What a route returns: an answer either way, the error being one that applied nothing.
@@ -19,12 +24,30 @@ pub(super) type Answered = Result<Answer, Answer>;
 
 impl Answer {
     pub(super) fn new(status: u16, body: Value) -> Self {
-        Self { status, body, headers: Vec::new() }
+        Self { status, body, headers: Vec::new(), raw: None }
     }
 
     /// A success without additional data.
     pub(super) fn ok(data: impl Into<Value>) -> Self {
         Self::with(data, Value::Null)
+    }
+
+    /// The content of a file.
+    pub(super) fn raw(content: Bytes, disposition: String) -> Self {
+        let mut answer = Self::new(200, Value::Null);
+        answer.raw = Some(content);
+        if !disposition.is_empty() {
+            answer.headers.push(("content-disposition", disposition));
+        }
+        answer
+    }
+
+    /// The content is elsewhere.
+    pub(super) fn redirect(location: String) -> Self {
+        let mut answer = Self::raw(Bytes::new(), String::new());
+        answer.status = 302;
+        answer.headers.push(("location", location));
+        answer
     }
 
     /// A success with additional data.
@@ -73,6 +96,16 @@ impl Answer {
 
     pub(super) fn not_found() -> Self {
         Self::error_with(404, "Entity was not found", "Object was not found.")
+    }
+
+    /// There is no such record of this kind.
+    pub(super) fn gone(entity: Entity) -> Self {
+        let kind = match entity {
+            Entity::Leads => "lead",
+            Entity::LeadLabels => "lead label",
+            _ => return Self::not_found(),
+        };
+        Self::error_with(404, &format!("requested {kind} not found"), "Object was not found.")
     }
 
     pub(super) fn forbidden() -> Self {

@@ -1,5 +1,6 @@
 //! Pages of a list: filters, order and cursors of v2, offsets of v1.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use base64::Engine as _;
@@ -8,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Row};
 use super::call::Call;
+use super::condition;
 use super::store::Entity;
 use super::switches::Stray;
-use super::table::{Stored, Table, int};
+use super::table::{Stored, Table, int, link, text};
 use super::time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,7 @@ enum Sort {
     Added,
     Updated,
     Order,
+    Due,
 }
 
 /// What a v2 list was asked for.
@@ -31,6 +34,8 @@ pub(super) struct Listing {
     descending: bool,
     since: Option<i64>,
     until: Option<i64>,
+    /// What the filter asked for lets through.
+    filtered: Option<BTreeSet<i64>>,
     pub(super) ids: Option<Vec<i64>>,
     pub(super) links: Vec<(&'static str, i64)>,
 }
@@ -41,16 +46,14 @@ pub(super) type Page<'a> = (Vec<&'a Stored>, Value);
 impl Listing {
     /// Reads the query, with integer filters named like the columns `links`.
     pub(super) fn read(call: &Call<'_>, entity: Entity, links: &[&'static str]) -> Result<Self, Answer> {
-        if call.param("filter_id").is_some() {
-            return Err(Answer::invalid("filter_id", "Filter not found."));
-        }
         let sort = match call.param("sort_by") {
             Some("add_time") => Sort::Added,
             Some("update_time") => Sort::Updated,
             Some("order_nr") => Sort::Order,
+            Some("due_date") => Sort::Due,
             _ => Sort::Id,
         };
-        let links = links.iter().filter_map(|link| Some((*link, call.int_param(link)?))).collect();
+        let links = links.iter().filter_map(|link| Some((*link, call.link_param(link)?))).collect();
         Ok(Self {
             entity,
             limit: limit(call, 500)?,
@@ -59,6 +62,7 @@ impl Listing {
             descending: call.param("sort_direction") == Some("desc"),
             since: instant(call, "updated_since")?,
             until: instant(call, "updated_until")?,
+            filtered: filtered(call, entity)?,
             ids: ids(call)?,
             links,
         })
@@ -120,6 +124,7 @@ impl Listing {
                 Sort::Added => (stored.added, id),
                 Sort::Updated => (stored.updated, id),
                 Sort::Order => (int(&stored.row, "order_nr").unwrap_or(0), id),
+                Sort::Due => (due(&stored.row), id),
             })
         };
         ids.into_iter().filter_map(key).collect()
@@ -134,7 +139,7 @@ impl Listing {
         let mut page = Vec::new();
         let mut last = None;
         for (key, id) in keys {
-            let Some(stored) = table.any(id).filter(|stored| self.accepts(stored) && keep(&stored.row)) else {
+            let Some(stored) = table.any(id).filter(|stored| self.accepts(id, stored) && keep(&stored.row)) else {
                 continue;
             };
             if page.len() == self.limit {
@@ -146,17 +151,30 @@ impl Listing {
         (page, Value::Null)
     }
 
-    fn accepts(&self, stored: &Stored) -> bool {
-        self.since.is_none_or(|since| stored.updated >= since)
+    fn accepts(&self, id: i64, stored: &Stored) -> bool {
+        self.filtered.as_ref().is_none_or(|filtered| filtered.contains(&id))
+            && self.since.is_none_or(|since| stored.updated >= since)
             && self.until.is_none_or(|until| stored.updated < until)
-            && self.links.iter().all(|(link, target)| int(&stored.row, link) == Some(*target))
+            && self.links.iter().all(|(key, target)| link(&stored.row, key) == Some(*target))
     }
+}
+
+/// When an activity is due, in seconds since 1970.
+pub(super) fn due(row: &Row) -> i64 {
+    let part = |key| text(row, key).unwrap_or_default();
+    let time = if part("due_time").is_empty() { "00:00:00" } else { part("due_time") };
+    time::seconds(&format!("{}T{time}", part("due_date")))
 }
 
 /// The page of a list that has no order of its own: `start` and `limit` are those of v1.
 pub(super) fn v1_page<T>(call: &Call<'_>, items: impl Iterator<Item = T>) -> (Vec<T>, Value) {
+    v1_page_of(call, items, 500)
+}
+
+/// Such a page of at most `max`.
+pub(super) fn v1_page_of<T>(call: &Call<'_>, items: impl Iterator<Item = T>, max: usize) -> (Vec<T>, Value) {
     let start = call.int_param("start").and_then(|start| usize::try_from(start).ok()).unwrap_or(0);
-    let limit = call.int_param("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100).clamp(1, 500);
+    let limit = call.int_param("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100).clamp(1, max);
     let mut items = items.skip(start);
     let page: Vec<T> = items.by_ref().take(limit).collect();
     let more = items.next().is_some();
@@ -175,6 +193,13 @@ pub(super) fn limit(call: &Call<'_>, max: usize) -> Result<usize, Answer> {
         Some(Ok(limit)) if limit > max && call.profile.switches.limit_over_max == Stray::Ignored => Ok(max),
         Some(_) => Err(Answer::invalid("limit", &format!("This value must be between 1 and {max}."))),
     }
+}
+
+/// What the filter in the query lets through.
+pub(super) fn filtered(call: &Call<'_>, entity: Entity) -> Result<Option<BTreeSet<i64>>, Answer> {
+    let Some(filter) = call.param("filter_id") else { return Ok(None) };
+    let found = filter.parse().ok().and_then(|filter| condition::matching(call.store, filter, entity));
+    found.map(Some).ok_or_else(|| Answer::invalid("filter_id", "Filter not found."))
 }
 
 fn ids(call: &Call<'_>) -> Result<Option<Vec<i64>>, Answer> {

@@ -28,6 +28,7 @@ mod account;
 mod answer;
 mod builder;
 mod call;
+mod condition;
 mod custom;
 mod endpoints;
 mod listing;
@@ -41,6 +42,7 @@ mod store;
 mod switches;
 mod table;
 mod time;
+mod upload;
 mod view;
 
 use std::io;
@@ -51,7 +53,7 @@ use serde_json::Value;
 
 pub use account::Tier;
 pub use builder::PipedriveSimulatorBuilder;
-pub use switches::{Stray, Switches};
+pub use switches::{DueTimes, SetNotation, Stray, Switches};
 
 use state::State;
 

@@ -14,8 +14,11 @@ use super::account::{Company, Fare, Profile, Standing, Verdict};
 use super::answer::{Answer, CLOUDFLARE};
 use super::call::Call;
 use super::endpoints::{self, Endpoint, Found};
+use super::routes::{conversions, files};
+use super::shape::Shape;
 use super::state::State;
 use super::switches::Stray;
+use super::upload::{self, Form};
 
 /// Answers every request of one simulator.
 #[derive(Debug)]
@@ -32,6 +35,9 @@ struct Asked {
     sequence: u64,
     now: DateTime<Utc>,
     body: Bytes,
+    host: String,
+    /// What a multipart body holds.
+    form: Option<Form>,
 }
 
 /// The token of a request and whether it is one of OAuth.
@@ -52,6 +58,8 @@ impl Handler for Service {
         }
         let (parts, body) = request.into_parts();
         let (token, oauth) = token_of(&parts.headers);
+        let header_text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let content_type = header_text("content-type");
         let path = parts.uri.path();
         let path = if path.starts_with("/v1/") { format!("/api{path}") } else { path.to_owned() };
         let query = parts.uri.query().unwrap_or_default();
@@ -63,9 +71,18 @@ impl Handler for Service {
             oauth,
             sequence: self.0.traffic.next_sequence(),
             now: self.0.clock.now(),
+            form: match content_type.filter(|kind| kind.starts_with("multipart/")) {
+                Some(kind) => upload::read(kind, body.clone()).await,
+                None => None,
+            },
             body,
+            host: header_text("host").unwrap_or_default().to_owned(),
         };
-        let reply = self.exchange(&asked).await;
+        let reply = if asked.path.starts_with("/_storage/") {
+            self.storage(&asked, parts.uri.query())
+        } else {
+            self.exchange(&asked).await
+        };
         let status = reply.status();
         self.0.traffic.record(LoggedRequest {
             sequence: asked.sequence,
@@ -82,6 +99,19 @@ impl Handler for Service {
 }
 
 impl Service {
+    /// Where downloads may be redirected to: a signed address, which takes no other credentials.
+    fn storage(&self, asked: &Asked, query: Option<&str>) -> Reply {
+        if !asked.token.is_empty() {
+            return send(asked, files::storage_refusal());
+        }
+        let content = files::signed(&asked.path, query).and_then(|(company, file)| {
+            let company = self.0.by_name(&company)?;
+            let content = company.store().blob(file).cloned();
+            content
+        });
+        send(asked, content.map_or_else(Answer::not_found, |content| Answer::raw(content, String::new())))
+    }
+
     async fn exchange(&self, asked: &Asked) -> Reply {
         let Some((company, user)) = self.0.by_token(&asked.token) else {
             return send(asked, Answer::unauthorized());
@@ -192,15 +222,19 @@ impl Service {
             segments: &segments,
             query: &asked.query,
             body,
+            file: asked.form.as_ref().and_then(|form| form.file.clone()),
+            host: &asked.host,
             user,
             now: asked.now,
         };
+        conversions::settle(&mut call);
         let answered = route(&mut call);
         if let Err(error) = self.0.record_changes(&profile.name, &mut store) {
             return Answer::error(500, &format!("the journal could not be written: {error}"));
         }
         drop(store);
         match answered {
+            Ok(answer) if answer.raw.is_some() => answer,
             Ok(answer) => Answer { status: endpoint.status, ..answer },
             Err(answer) => self.failed(company, profile, endpoint, answer),
         }
@@ -218,6 +252,8 @@ impl Service {
 fn read_body(asked: &Asked, endpoint: &Endpoint, profile: &Profile) -> Result<Value, Answer> {
     let mut body = if asked.body.is_empty() || !matches!(asked.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE") {
         Value::Null
+    } else if let Some(form) = &asked.form {
+        Value::Object(form.texts.clone())
     } else {
         match serde_json::from_slice(&asked.body) {
             Ok(body) => body,
@@ -239,6 +275,9 @@ fn read_body(asked: &Asked, endpoint: &Endpoint, profile: &Profile) -> Result<Va
                 Stray::Refused => return Err(Answer::unknown_key("add_time", "add_time")),
                 Stray::Ignored => given.remove("add_time"),
             };
+        }
+        if body.is_null() && matches!(shape, Shape::Object(_)) {
+            body = json!({});
         }
         shape.check_body(&mut body, switches.unknown_keys == Stray::Ignored)?;
     }
@@ -293,6 +332,11 @@ impl Gate<'_> {
 
 fn send(asked: &Asked, answer: Answer) -> Reply {
     let mut response = json_response(answer.status, &answer.body);
+    if let Some(content) = answer.raw {
+        response = response.map(|_| content);
+        let bytes = header::HeaderValue::from_static("application/octet-stream");
+        response.headers_mut().insert(header::CONTENT_TYPE, bytes);
+    }
     for (name, value) in answer.headers {
         if let Ok(value) = value.parse() {
             response.headers_mut().insert(name, value);

@@ -74,7 +74,8 @@ impl State {
         self.by_name(&self.default.name)
     }
 
-    fn by_name(&self, name: &str) -> Option<Arc<Company>> {
+    /// The company with this domain.
+    pub(super) fn by_name(&self, name: &str) -> Option<Arc<Company>> {
         self.companies.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).cloned()
     }
 

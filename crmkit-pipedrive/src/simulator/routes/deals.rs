@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pipelines::require_name;
-use super::{Route, currencies, records, stages};
+use super::{Route, currencies, leads, records, stages};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
 use crate::simulator::listing::Listing;
@@ -39,12 +39,17 @@ fn list(call: &Call<'_>, archived: bool) -> Answered {
 }
 
 fn create(call: &mut Call<'_>) -> Answered {
-    let profile = call.profile;
-    if call.store.table(Entity::Deals).count() >= profile.tier.deals(profile.seats) {
-        let message = "Couldn't add the deal. Open deals limit reached.";
-        return Err(Answer::capped(message, "feature_capping_deals_limit"));
-    }
+    leads::require_room(call).map_err(|_| {
+        Answer::capped("Couldn't add the deal. Open deals limit reached.", "feature_capping_deals_limit")
+    })?;
     let body = call.take_body();
+    let mut row = blank(call);
+    write(call, body, &mut row)?;
+    records::save(call, Entity::Deals, row)
+}
+
+/// A deal that nothing is said of.
+pub(super) fn blank(call: &Call<'_>) -> Row {
     let user = call.store.table(Entity::Users).live(call.user);
     let currency = user.and_then(|user| text(&user.row, "default_currency")).unwrap_or("EUR");
     let defaults = json!({
@@ -56,9 +61,8 @@ fn create(call: &mut Call<'_>) -> Answered {
         "local_close_date": null, "expected_close_date": null, "label_ids": [], "origin": "API", "origin_id": null,
         "channel": null, "channel_id": null, "acv": null, "arr": null, "mrr": null, "custom_fields": {},
     });
-    let Value::Object(mut row) = defaults else { unreachable!("the defaults are an object") };
-    write(call, body, &mut row)?;
-    records::save(call, Entity::Deals, row)
+    let Value::Object(row) = defaults else { unreachable!("the defaults are an object") };
+    row
 }
 
 fn update(call: &mut Call<'_>) -> Answered {
@@ -71,7 +75,7 @@ fn update(call: &mut Call<'_>) -> Answered {
     records::save(call, Entity::Deals, row)
 }
 
-fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(), Answer> {
+pub(super) fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(), Answer> {
     require_name(&body, "title")?;
     if body.remove("is_deleted") == Some(Value::Bool(true)) {
         return Err(Answer::invalid("is_deleted", "Deleting is not allowed here."));

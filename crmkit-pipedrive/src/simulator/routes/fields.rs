@@ -21,7 +21,8 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
         return Some(lead_fields);
     }
     let (name, rest) = template.strip_prefix("/api/v2/")?.split_once("Fields")?;
-    if !matches!(name, "deal" | "person" | "organization") {
+    let writable = matches!(name, "deal" | "person" | "organization");
+    if !writable && (name != "activity" || method != "GET") {
         return None;
     }
     Some(match (method, rest) {
@@ -42,6 +43,7 @@ fn entities(call: &Call<'_>) -> (Entity, Entity) {
     match call.endpoint.template.as_bytes().get(8) {
         Some(b'd') => (Entity::DealFields, Entity::Deals),
         Some(b'p') => (Entity::PersonFields, Entity::Persons),
+        Some(b'a') => (Entity::ActivityFields, Entity::Activities),
         _ => (Entity::OrganizationFields, Entity::Organizations),
     }
 }
@@ -120,7 +122,7 @@ fn code(company: &str, fields: Entity, id: i64) -> String {
 }
 
 fn create(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, records) = entities(call);
     let mut row = call.take_body();
     let all = [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields];
@@ -156,7 +158,7 @@ fn create(call: &mut Call<'_>) -> Answered {
 }
 
 fn update(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let mut row = custom_field(call, fields)?;
     row.extend(call.take_body());
@@ -175,7 +177,7 @@ fn save(call: &mut Call<'_>, fields: Entity, mut row: Row) {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let row = custom_field(call, fields)?;
     let code = text(&row, "field_code").unwrap_or_default().to_owned();
@@ -210,7 +212,7 @@ fn new_options(call: &mut Call<'_>, given: &[Value], present: usize) -> Result<V
 }
 
 fn add_options(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let (mut row, mut options) = with_options(call, fields)?;
     let given = call.body.take();
@@ -231,7 +233,7 @@ fn places(body: &Value, options: &[Value]) -> Result<Vec<usize>, Answer> {
 }
 
 fn rename_options(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let (mut row, mut options) = with_options(call, fields)?;
     let body = call.body.take();
@@ -247,7 +249,7 @@ fn rename_options(call: &mut Call<'_>) -> Answered {
 }
 
 fn delete_options(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let (mut row, options) = with_options(call, fields)?;
     let places = places(&call.body.take(), &options)?;

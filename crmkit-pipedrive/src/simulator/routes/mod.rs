@@ -1,10 +1,20 @@
 //! What each modelled operation does, one file per kind of record.
 
+mod activities;
+mod activity_types;
+pub(super) mod conversions;
 pub(super) mod currencies;
 mod deals;
 mod fields;
+pub(super) mod files;
+mod filters;
+pub(super) mod followers;
+mod lead_labels;
+mod lead_values;
+mod leads;
 mod notes;
 mod organizations;
+pub(super) mod participants;
 mod persons;
 mod pipelines;
 mod records;
@@ -29,6 +39,15 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         organizations::route,
         persons::route,
         deals::route,
+        activities::route,
+        activity_types::route,
+        leads::route,
+        lead_labels::route,
+        conversions::route,
+        files::route,
+        participants::route,
+        followers::route,
+        filters::route,
         relationships::route,
         notes::route,
         currencies::route,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pipelines::require_name;
-use super::{Route, records};
+use super::{Route, participants, records};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
 use crate::simulator::listing::Listing;
@@ -26,10 +26,9 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 fn list(call: &mut Call<'_>) -> Answered {
     let mut listing = Listing::read(call, Entity::Persons, &["owner_id", "org_id"])?;
     if let Some(deal) = call.int_param("deal_id") {
-        let deal = call.store.table(Entity::Deals).live(deal);
-        let person = deal.and_then(|deal| int(&deal.row, "person_id"));
-        let wanted = |id: &i64| listing.ids.as_ref().is_none_or(|ids| ids.contains(id));
-        listing.ids = Some(person.filter(wanted).into_iter().collect());
+        let mut persons = participants::persons_of(call.store, deal);
+        persons.retain(|id| listing.ids.as_ref().is_none_or(|ids| ids.contains(id)));
+        listing.ids = Some(persons);
     }
     records::list(call, Entity::Persons, &listing)
 }

@@ -37,7 +37,7 @@ pub(super) fn require_name(body: &Row, key: &str) -> Result<(), Answer> {
 }
 
 fn create(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let body = call.take_body();
     require_name(&body, "name")?;
     let table = call.store.table(Entity::Pipelines);
@@ -57,7 +57,7 @@ fn get(call: &mut Call<'_>) -> Answered {
 }
 
 fn update(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let mut row = call.changeable(Entity::Pipelines)?;
     let body = call.take_body();
     require_name(&body, "name")?;
@@ -68,7 +68,7 @@ fn update(call: &mut Call<'_>) -> Answered {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let row = call.changeable(Entity::Pipelines)?;
     let id = call.id()?;
     if !call.profile.switches.stage_with_deals_deletable

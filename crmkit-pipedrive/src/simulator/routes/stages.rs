@@ -49,7 +49,7 @@ fn check(call: &Call<'_>, body: &Row) -> Result<(), Answer> {
 }
 
 fn create(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let body = call.take_body();
     check(call, &body)?;
     let pipeline = int(&body, "pipeline_id").expect("the shape requires a pipeline");
@@ -66,7 +66,7 @@ fn get(call: &mut Call<'_>) -> Answered {
 }
 
 fn update(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let mut row = call.changeable(Entity::Stages)?;
     let body = call.take_body();
     check(call, &body)?;
@@ -82,7 +82,7 @@ fn update(call: &mut Call<'_>) -> Answered {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let row = call.changeable(Entity::Stages)?;
     let deals = call.store.table(Entity::Deals).linked_count("stage_id", call.id()?);
     if deals > 0 && !call.profile.switches.stage_with_deals_deletable {
