@@ -8,7 +8,8 @@ use crmkit_core::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    endpoint::Endpoint,
+    builder::WRITE,
+    endpoint::{Endpoint, Verb},
     wire::{Envelope, Listing},
 };
 
@@ -42,6 +43,11 @@ impl Client {
         Ok((listing.data.unwrap_or_default(), next))
     }
 
+    /// A list that has no pages.
+    pub(crate) async fn whole<T: DeserializeOwned>(&self, endpoint: Endpoint) -> Result<Vec<T>> {
+        Ok(self.data::<Option<Vec<T>>>(endpoint.request()).await?.unwrap_or_default())
+    }
+
     /// All pages of a short list.
     pub(crate) async fn all<T: DeserializeOwned>(&self, endpoint: Endpoint) -> Result<Vec<T>> {
         let mut all = Vec::new();
@@ -73,18 +79,30 @@ impl Endpoint {
         self.of(self.path.to_owned())
     }
 
-    /// A request to this endpoint about `id`, which can be nothing but an id.
+    /// A request to this endpoint about an id, which can be nothing but an id. What is nested below another record has two: the
+    /// parent's, an underscore, and its own.
     pub(crate) fn about(self, id: &str) -> Result<Request> {
-        let plain =
-            !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !plain {
+        let plain = |id: &str| {
+            let byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            !id.is_empty() && id.len() <= 64 && id.bytes().all(byte)
+        };
+        let mut path = self.path.to_owned();
+        let ids: Vec<&str> = match self.path.matches("{}").count() {
+            2 => id.split('_').take(2).collect(),
+            _ => vec![id],
+        };
+        if ids.len() != self.path.matches("{}").count() || !ids.iter().all(|id| plain(id)) {
             return Err(Error::input(self.operation, "an id has characters that no id of pipedrive has"));
         }
-        Ok(self.of(self.path.replacen("{}", id, 1)))
+        for id in ids {
+            path = path.replacen("{}", id, 1);
+        }
+        Ok(self.of(path))
     }
 
     fn of(self, path: String) -> Request {
         let request = Request::new(self.operation, self.verb.into(), path).cost(self.cost);
+        let request = if matches!(self.verb, Verb::Post | Verb::Put) { request.class(WRITE.into()) } else { request };
         if self.creating { request.creating() } else { request }
     }
 }

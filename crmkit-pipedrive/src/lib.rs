@@ -37,6 +37,8 @@ mod connector;
 mod convert;
 mod endpoint;
 mod error;
+mod nested;
+mod oauth;
 mod object;
 mod provisioner;
 mod reader;
@@ -48,8 +50,9 @@ mod wire;
 mod writer;
 
 pub use builder::{PipedriveBuilder, windows};
-pub use config::{PipedriveConfig, Tier};
+pub use config::{Auth, PipedriveConfig, Tier};
 pub use connector::Pipedrive;
+pub use oauth::{OAuth, OAuthTokens};
 
 /// The connector's kind in configurations and documents.
 pub const KIND: &str = "pipedrive";

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use crmkit_core::{
-    Clock, Credentials, DestinationWriter, FieldType, Fields, ItemKind, Markup, Operation, OperationKind, RecordRef,
-    RichText, SchemaItem, Value, WriteBatch,
+    Clock, Credentials, DestinationWriter, FieldType, Fields, ItemKind, Markup, Operation, OperationKind, RecordId,
+    RecordRef, RichText, SchemaItem, Value, WriteBatch,
     chrono::{DateTime, TimeDelta, Utc},
     http::reqwest::ClientBuilder,
     simulator::JumpingClock,
@@ -15,6 +15,9 @@ use tokio::sync::OnceCell;
 
 /// What no error may show.
 pub(crate) const SECRETS: [&str; 3] = ["Secret", "secret.example", "/api/v"];
+
+/// What is listed below other records.
+pub(crate) const NESTED: [&str; 4] = ["deal_participant", "organization_follower", "person_follower", "deal_follower"];
 
 /// The ids of what the account has.
 pub(crate) const PIPELINE: &str = "2";
@@ -29,6 +32,9 @@ pub(crate) struct Seed {
     dump: Json,
     /// The pick-list field and its option, per object with fields.
     pub(crate) picks: Vec<(&'static str, String, String)>,
+    /// The ids of a lead and of a lead's label.
+    pub(crate) lead: RecordId,
+    pub(crate) lead_label: String,
 }
 
 impl Seed {
@@ -63,15 +69,27 @@ impl Seed {
         ] {
             crm.provisioner().unwrap().create(&item(kind, "deal", parent, name, None, &[]), before).await.unwrap();
         }
-        crm.describe().await.unwrap();
-        for (object, n) in
-            [("organization", 1), ("organization", 2), ("organization", 3), ("person", 1), ("deal", 1), ("note", 1)]
-        {
+        let schema = crm.describe().await.unwrap().schema;
+        let lead_label = schema.object(&"lead".into()).unwrap().fields["label_ids"].options[0].id.clone();
+        for (object, n) in [
+            ("organization", 1),
+            ("organization", 2),
+            ("organization", 3),
+            ("person", 1),
+            ("person", 2),
+            ("deal", 1),
+            ("note", 1),
+            ("activity", 1),
+        ] {
             write(&crm, object, OperationKind::Create, record(object, n), before).await.unwrap();
+        }
+        let lead = write(&crm, "lead", OperationKind::Create, record("lead", 1), before).await.unwrap();
+        for object in NESTED {
+            write(&crm, object, OperationKind::Create, record(object, 2), before).await.unwrap();
         }
         let relation = record("organization_relationship", 2);
         write(&crm, "organization_relationship", OperationKind::Create, relation, before).await.unwrap();
-        Self { dump: simulator.dump(), picks }
+        Self { dump: simulator.dump(), picks, lead, lead_label }
     }
 }
 
@@ -88,6 +106,19 @@ pub(crate) fn record(object: &str, n: usize) -> Fields {
             ),
             ("org_id", link("organization", 1)),
         ],
+        "lead" => {
+            vec![("title", Value::text(format!("Secret lead {n}"))), ("organization_id", link("organization", 1))]
+        }
+        "activity" => vec![
+            ("subject", Value::text(format!("Secret activity {n}"))),
+            ("type", Value::option("call")),
+            ("due", Value::Timestamp("2019-05-06T07:08:00Z".parse().unwrap())),
+            ("org_id", link("organization", 1)),
+        ],
+        "deal_participant" => vec![("deal_id", link("deal", 1)), ("person_id", link("person", n))],
+        "deal_follower" => vec![("deal_id", link("deal", 1)), ("user_id", link("user", n))],
+        "person_follower" => vec![("person_id", link("person", 1)), ("user_id", link("user", n))],
+        "organization_follower" => vec![("org_id", link("organization", 1)), ("user_id", link("user", n))],
         _ => vec![
             ("type", Value::option("parent")),
             ("rel_owner_org_id", link("organization", 1)),
@@ -123,9 +154,9 @@ pub(crate) async fn write(
     kind: OperationKind,
     fields: Fields,
     send_before: DateTime<Utc>,
-) -> crmkit_core::Result<()> {
+) -> crmkit_core::Result<RecordId> {
     let batch = WriteBatch { object: object.into(), operations: vec![Operation { kind, fields }], send_before };
-    crm.write(&batch).await?.remove(0).map(drop)
+    Ok(crm.write(&batch).await?.remove(0)?.id)
 }
 
 /// A clock of its own, at a time that is no limit's end.
@@ -149,6 +180,7 @@ pub(crate) fn connector(simulator: &PipedriveSimulator, clock: &JumpingClock, op
     config.tier = Tier::Ultimate;
     config.seats = 35;
     config.unlimited = !options.limits;
+    config.token = config.token.filter(|_| options.credentials.is_none());
     config.reset_hour = Some(0);
     if options.impatient {
         config.timeout_seconds = 2;
