@@ -134,6 +134,11 @@ impl Request {
         self.on_behalf_of.as_deref()
     }
 
+    /// Which windows of the budget it draws on.
+    pub fn cost_class(&self) -> &CostClass {
+        &self.class
+    }
+
     /// What it costs in tokens.
     pub fn tokens(&self) -> u32 {
         self.cost

@@ -6,8 +6,13 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::lock::{Mutex as AsyncMutex, OwnedMutexGuard};
+use futures::{
+    StreamExt, TryStreamExt,
+    lock::{Mutex as AsyncMutex, OwnedMutexGuard},
+    stream,
+};
 use reqwest::{
     Client, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderValue},
@@ -16,7 +21,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
 
 use super::{Answer, Dialect, Request, Verdict, failure};
-use crate::{AccountKey, Clock, Credentials, Digest, Error, Hold, LimitSignal, RateBudget, Result};
+use crate::{
+    AccountKey, Chunk, Clock, Credentials, Digest, Error, ErrorKind, FileStream, Hold, LimitSignal, RateBudget, Result,
+    Retry,
+};
 
 /// Sends requests for a connector. Clones share client, pause and account.
 ///
@@ -173,6 +181,62 @@ impl Transport {
         }
         unreachable!("the loop ends by returning")
     }
+
+    /// Sends a request with this body, once: a stream cannot be sent again. What is throttled answers `After`, and so does a token that
+    /// was renewed. An error of the stream breaks the request off.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn upload(&self, request: Request, content_type: &str, bytes: FileStream) -> Result<Answer> {
+        let inner = &*self.0;
+        let bytes = bytes.map_ok(|chunk| Bytes::from_owner(ChunkBytes(chunk)));
+        let body = (content_type.to_owned(), reqwest::Body::wrap_stream(bytes));
+        let asked = inner.ask_once(&request, Some(body)).await?;
+        let answer = inner.read(&request, asked.response).await?;
+        inner.judge_once(&request, &asked.account, asked.left, asked.token, &answer).await?;
+        Ok(answer)
+    }
+
+    /// The body of a good answer as it comes in, of any length.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), for the request; the stream's own where the connection is lost on the way.
+    pub async fn download(&self, request: Request) -> Result<FileStream> {
+        let inner = &*self.0;
+        let asked = inner.ask_once(&request, None).await?;
+        if !asked.response.status().is_success() {
+            let answer = inner.read(&request, asked.response).await?;
+            inner.judge_once(&request, &asked.account, asked.left, asked.token, &answer).await?;
+            let message = "the answer is not what the interface documents";
+            return Err(Error::new(ErrorKind::Protocol, request.operation, message, Retry::Never));
+        }
+        inner.let_through(asked.left);
+        let chunks = stream::try_unfold((asked.response, request), |(mut response, request)| async move {
+            match response.chunk().await {
+                Ok(Some(bytes)) => Ok(Some((Chunk::from(&bytes[..]), (response, request)))),
+                Ok(None) => Ok(None),
+                Err(error) => Err(failure::lost(&request, error)),
+            }
+        });
+        Ok(chunks.boxed())
+    }
+}
+
+/// A chunk as bytes, without a copy.
+struct ChunkBytes(Chunk);
+
+impl AsRef<[u8]> for ChunkBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A request that was sent, and what began to come back.
+struct Asked {
+    response: reqwest::Response,
+    account: AccountKey,
+    token: SecretString,
+    left: DateTime<Utc>,
 }
 
 impl Inner {
@@ -273,8 +337,76 @@ impl Inner {
         }
     }
 
+    /// One request, whose answer is still to be read.
+    async fn ask_once(&self, request: &Request, body: Option<(String, reqwest::Body)>) -> Result<Asked> {
+        let limit = self.clock.now().checked_add_signed(delta(self.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let deadline = request.send_before.unwrap_or(limit);
+        let token = self.credentials.token().await?;
+        let account = self.account(&token);
+        let (_hold, _ahead) = self.wait_for_slot(request, &account, deadline).await?;
+        let left = self.clock.now();
+        let span =
+            tracing::debug_span!("http", operation = request.operation, attempt = 1, status = tracing::field::Empty);
+        let response = self.open(request, &token, body).instrument(span).await?;
+        Ok(Asked { response, account, token, left })
+    }
+
+    /// What the answer to a request that is not sent again says.
+    async fn judge_once(
+        &self,
+        request: &Request,
+        account: &AccountKey,
+        left: DateTime<Utc>,
+        token: SecretString,
+        answer: &Answer,
+    ) -> Result<()> {
+        let took = (self.clock.now() - left).to_std().unwrap_or_default();
+        self.budget.report(account, &request.class, &LimitSignal::Answered { status: answer.status, took }).await;
+        for signal in self.dialect.signals(answer) {
+            self.budget.report(account, &request.class, &signal).await;
+        }
+        match self.dialect.verdict(request, answer, self.clock.now()) {
+            Verdict::Done => {
+                self.let_through(left);
+                Ok(())
+            }
+            Verdict::Failed(error) => Err(error),
+            Verdict::Unauthorized(error) => match self.credentials.refresh(&token).await {
+                Ok(renewed) if renewed.expose_secret() != token.expose_secret() => {
+                    Err(error.with_retry(Retry::After(Duration::ZERO)))
+                }
+                _ => Err(error),
+            },
+            Verdict::Throttled { pause, error } => {
+                let (pause, until) = self.throttled(pause, left);
+                self.budget.report(account, &request.class, &LimitSignal::Pause(pause)).await;
+                Err(error.with_until(until))
+            }
+            Verdict::Blocked { pause, error } => {
+                let until = self.pause(pause);
+                self.budget.report(account, &request.class, &LimitSignal::Pause(pause)).await;
+                Err(error.with_until(until))
+            }
+            Verdict::Spent { until, error } => {
+                self.budget.report(account, &request.class, &LimitSignal::Exhausted(until)).await;
+                Err(self.until_refilled(request, account, error, until).await)
+            }
+        }
+    }
+
     /// One request, one answer.
     async fn exchange(&self, request: &Request, token: &SecretString) -> Result<Answer> {
+        let response = self.open(request, token, None).await?;
+        self.read(request, response).await
+    }
+
+    /// One request, up to the head of its answer.
+    async fn open(
+        &self,
+        request: &Request,
+        token: &SecretString,
+        body: Option<(String, reqwest::Body)>,
+    ) -> Result<reqwest::Response> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
         if !request.query.is_empty() {
@@ -286,15 +418,23 @@ impl Inner {
             .request(request.method.clone(), url)
             .header(name, value)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(json) = &request.json {
+        if let Some((content_type, body)) = body {
+            call = call.header(CONTENT_TYPE, content_type).body(body);
+        } else if let Some(json) = &request.json {
             call = call.header(CONTENT_TYPE, HeaderValue::from_static(request.content_type)).body(json.clone());
         }
-        let mut response = call.send().await.map_err(|error| failure::lost(request, error))?;
+        let response = call.send().await.map_err(|error| failure::lost(request, error))?;
         let status = response.status().as_u16();
         tracing::Span::current().record("status", status);
         if response.status().is_redirection() {
             return Err(failure::redirected(request, status));
         }
+        Ok(response)
+    }
+
+    /// The answer's body, within bounds.
+    async fn read(&self, request: &Request, mut response: reqwest::Response) -> Result<Answer> {
+        let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
         loop {
