@@ -1,7 +1,7 @@
 //! Requests and answers, without knowing what they mean.
 
 use crmkit_core::{
-    Error, Result,
+    Error, FileStream, Result,
     chrono::{DateTime, Utc},
     http::{Request, Transport},
 };
@@ -65,6 +65,22 @@ impl Client {
                 _ => return Ok(all),
             }
         }
+    }
+
+    /// The `data` of the answer to an upload. It is sent once: its bytes are gone then.
+    pub(crate) async fn upload<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        content_type: &str,
+        body: FileStream,
+    ) -> Result<T> {
+        let answer = self.transport.upload(request.clone(), content_type, body).await?;
+        Ok(answer.json::<Envelope<T>>(&request)?.data)
+    }
+
+    /// What a request is answered with, as it comes in.
+    pub(crate) async fn download(&self, request: Request) -> Result<FileStream> {
+        self.transport.download(request).await
     }
 
     /// Sends a request of whose answer only the success matters.

@@ -8,5 +8,5 @@ mod to_wire;
 mod visible;
 
 pub(crate) use from_wire::stored;
-pub(crate) use to_wire::{UNTIL, body, lacks_companions, respelled, with_companions};
+pub(crate) use to_wire::{UNTIL, body, html_of, lacks_companions, respelled, with_companions};
 pub(crate) use visible::visible_text;

@@ -93,6 +93,11 @@ endpoints! {
     RELATIONSHIP_CREATE: Post "/api/v1/organizationRelationships" 10 "organization_relationship.create";
     RELATIONSHIP_UPDATE: Put "/api/v1/organizationRelationships/{}" 10 "organization_relationship.update";
     RELATIONSHIP_DELETE: Delete "/api/v1/organizationRelationships/{}" 6 "organization_relationship.remove";
+    FILE_LIST: Get "/api/v1/files" 20 "file.list";
+    FILE_GET: Get "/api/v1/files/{}" 2 "file.get";
+    FILE_CREATE: Post "/api/v1/files" 10 "file.create";
+    FILE_DELETE: Delete "/api/v1/files/{}" 6 "file.remove";
+    FILE_DOWNLOAD: Get "/api/v1/files/{}/download" 20 "file.download";
     PARTICIPANT_LIST: Get "/api/v1/deals/{}/participants" 10 "deal_participant.list";
     PARTICIPANT_CREATE: Post "/api/v1/deals/{}/participants" 10 "deal_participant.create";
     PARTICIPANT_DELETE: Delete "/api/v1/deals/{}/participants/{}" 6 "deal_participant.remove";

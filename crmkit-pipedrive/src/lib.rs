@@ -37,6 +37,7 @@ mod connector;
 mod convert;
 mod endpoint;
 mod error;
+mod files;
 mod nested;
 mod oauth;
 mod object;

@@ -2,7 +2,10 @@
 
 use crmkit_core::{Abilities, FieldName, ObjectName, Recovery, Removal};
 
-use crate::endpoint::{self, Endpoint};
+use crate::{
+    PipedriveConfig,
+    endpoint::{self, Endpoint},
+};
 
 /// One of the objects of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +16,7 @@ pub(crate) enum Object {
     Lead,
     Activity,
     Note,
+    File,
     Relationship,
     Participant,
     OrganizationFollower,
@@ -32,13 +36,14 @@ pub(crate) struct Nest {
 }
 
 impl Object {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Organization,
         Self::Person,
         Self::Deal,
         Self::Lead,
         Self::Activity,
         Self::Note,
+        Self::File,
         Self::Relationship,
         Self::Participant,
         Self::OrganizationFollower,
@@ -59,6 +64,7 @@ impl Object {
             Self::Lead => "lead",
             Self::Activity => "activity",
             Self::Note => "note",
+            Self::File => "file",
             Self::Relationship => "organization_relationship",
             Self::Participant => "deal_participant",
             Self::OrganizationFollower => "organization_follower",
@@ -75,6 +81,7 @@ impl Object {
             Self::Lead => endpoint::LEAD_LIST,
             Self::Activity => endpoint::ACTIVITY_LIST,
             Self::Note => endpoint::NOTE_LIST,
+            Self::File => endpoint::FILE_LIST,
             Self::Relationship => endpoint::RELATIONSHIP_LIST,
             Self::Participant => endpoint::PARTICIPANT_LIST,
             Self::OrganizationFollower => endpoint::ORGANIZATION_FOLLOWER_LIST,
@@ -92,6 +99,7 @@ impl Object {
             Self::Lead => endpoint::LEAD_GET,
             Self::Activity => endpoint::ACTIVITY_GET,
             Self::Note => endpoint::NOTE_GET,
+            Self::File => endpoint::FILE_GET,
             Self::Relationship => endpoint::RELATIONSHIP_GET,
             Self::Participant | Self::OrganizationFollower | Self::PersonFollower | Self::DealFollower => return None,
         })
@@ -105,6 +113,7 @@ impl Object {
             Self::Lead => endpoint::LEAD_CREATE,
             Self::Activity => endpoint::ACTIVITY_CREATE,
             Self::Note => endpoint::NOTE_CREATE,
+            Self::File => endpoint::FILE_CREATE,
             Self::Relationship => endpoint::RELATIONSHIP_CREATE,
             Self::Participant => endpoint::PARTICIPANT_CREATE,
             Self::OrganizationFollower => endpoint::ORGANIZATION_FOLLOWER_CREATE,
@@ -113,7 +122,7 @@ impl Object {
         }
     }
 
-    /// What changes a record. Nested ones are added and removed, and never changed.
+    /// What changes a record. Files and nested ones are added and removed, and never changed.
     pub(crate) fn update(self) -> Option<Endpoint> {
         Some(match self {
             Self::Organization => endpoint::ORGANIZATION_UPDATE,
@@ -123,7 +132,9 @@ impl Object {
             Self::Activity => endpoint::ACTIVITY_UPDATE,
             Self::Note => endpoint::NOTE_UPDATE,
             Self::Relationship => endpoint::RELATIONSHIP_UPDATE,
-            Self::Participant | Self::OrganizationFollower | Self::PersonFollower | Self::DealFollower => return None,
+            Self::File | Self::Participant | Self::OrganizationFollower | Self::PersonFollower | Self::DealFollower => {
+                return None;
+            }
         })
     }
 
@@ -135,6 +146,7 @@ impl Object {
             Self::Lead => endpoint::LEAD_DELETE,
             Self::Activity => endpoint::ACTIVITY_DELETE,
             Self::Note => endpoint::NOTE_DELETE,
+            Self::File => endpoint::FILE_DELETE,
             Self::Relationship => endpoint::RELATIONSHIP_DELETE,
             Self::Participant => endpoint::PARTICIPANT_DELETE,
             Self::OrganizationFollower => endpoint::ORGANIZATION_FOLLOWER_DELETE,
@@ -156,7 +168,7 @@ impl Object {
 
     /// Its `add_time` is the moment it was made, and nothing else.
     pub(crate) fn tells_when_made(self) -> bool {
-        matches!(self, Self::Lead | Self::Activity | Self::Relationship) || self.nest().is_some()
+        matches!(self, Self::Lead | Self::Activity | Self::File | Self::Relationship) || self.nest().is_some()
     }
 
     /// Its lists take `ids=`.
@@ -174,7 +186,7 @@ impl Object {
             | Self::OrganizationFollower
             | Self::PersonFollower
             | Self::DealFollower => "cursor",
-            Self::Lead | Self::Note | Self::Relationship | Self::Participant => "start",
+            Self::Lead | Self::Note | Self::File | Self::Relationship | Self::Participant => "start",
         }
     }
 
@@ -206,7 +218,13 @@ impl Object {
         }
     }
 
-    pub(crate) fn abilities(self, marker: &str) -> Abilities {
+    /// The most records of one page.
+    pub(crate) fn page(self) -> usize {
+        if self == Self::File { 100 } else { 500 }
+    }
+
+    pub(crate) fn abilities(self, config: &PipedriveConfig) -> Abilities {
+        let marker = config.marker.as_str();
         let names = |names: &[&str]| names.iter().map(|name| FieldName::from(*name)).collect();
         let marked = || Recovery::MarkerField { label: marker.to_owned() };
         let witness = |fields: &[&str]| Recovery::Witness { fields: names(fields) };
@@ -223,6 +241,10 @@ impl Object {
             Self::Note => {
                 (witness(&["deal_id", "person_id", "org_id", "lead_id", "add_time", "content"]), &["update_time"])
             }
+            Self::File => {
+                let fields = ["name", "deal_id", "person_id", "org_id", "lead_id", "activity_id"];
+                (witness(&fields), &["update_time"])
+            }
             Self::Relationship => (witness(&["type", "rel_owner_org_id", "rel_linked_org_id"]), &["update_time"]),
             Self::Participant | Self::OrganizationFollower | Self::PersonFollower | Self::DealFollower => {
                 let nest = self.nest().expect("it is nested");
@@ -231,7 +253,8 @@ impl Object {
         };
         let remove = if self.nest().is_some() { Removal::Hard } else { Removal::Soft };
         let (update, volatile) = (self.update().is_some(), names(volatile));
-        Abilities { update, remove, volatile, ..Abilities::plain(recovery) }
+        let max_bytes = (self == Self::File).then_some(config.max_file_bytes);
+        Abilities { update, remove, volatile, max_bytes, ..Abilities::plain(recovery) }
     }
 }
 

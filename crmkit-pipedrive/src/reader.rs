@@ -14,7 +14,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::{
     Pipedrive,
     connector::object_of,
-    convert::{stored, visible_text},
+    convert::{html_of, stored, visible_text},
+    files::spelled,
     object::Object,
     wire,
 };
@@ -41,6 +42,7 @@ impl Reader for Pipedrive {
         let candidates = match object {
             Object::Organization | Object::Person | Object::Deal => self.marked(object, fields, probes, since).await?,
             Object::Lead | Object::Activity | Object::Note => self.changed_since(object, fields, since).await?,
+            Object::File => self.files_since(fields, since).await?,
             Object::Relationship => self.relationships_of(fields, probes).await?,
             Object::Participant | Object::OrganizationFollower | Object::PersonFollower | Object::DealFollower => {
                 self.nested_of(object, fields, probes).await?
@@ -85,7 +87,7 @@ impl Reader for Pipedrive {
         let schema = self.schema().await?;
         let (object, fields) = object_of(&schema, &request.object, "pipedrive.scan")?;
         let cursor = request.cursor.as_ref().map(|cursor| cursor.0.as_str());
-        let limit = request.limit.clamp(1, LIMIT);
+        let limit = request.limit.clamp(1, object.page());
         let (items, next) = match object {
             Object::Relationship => self.relationships(fields, cursor, limit).await?,
             _ if object.nest().is_some() => self.nested_page(object, fields, cursor, limit).await?,
@@ -161,6 +163,33 @@ impl Pipedrive {
         let list = || object.list().request().query("updated_since", seconds(since)).query("limit", LIMIT);
         let records = self.whole_list::<wire::Entity>(object.place(), list).await?;
         Ok(records.into_iter().map(|entity| stored(object, fields, entity)).collect())
+    }
+
+    /// Files added since, newest first: no list of them can be cut down. What is added while the pages are read moves others back, so
+    /// that they come twice, and nothing is passed over.
+    async fn files_since(&self, fields: &ObjectSchema, since: DateTime<Utc>) -> Result<Vec<Stored>> {
+        let object = Object::File;
+        let mut files: Vec<Stored> = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let list = object.list().request().query("sort", "id DESC").query("limit", object.page());
+            let (page, next) = self.client.page::<wire::Entity>(at(object.place(), cursor.as_deref(), list)).await?;
+            let page: Vec<Stored> = page.into_iter().map(|entity| stored(object, fields, entity)).collect();
+            let older = |file: &Stored| match file.fields.get("add_time") {
+                Some(Value::Timestamp(added)) => *added < since.trunc_subsecs(0),
+                _ => false,
+            };
+            let done = page.last().is_some_and(older);
+            for file in page {
+                if files.iter().all(|known| known.id != file.id) {
+                    files.push(file);
+                }
+            }
+            match next {
+                Some(next) if !done && cursor.as_ref() != Some(&next) => cursor = Some(next),
+                _ => return Ok(files),
+            }
+        }
     }
 
     /// The relations of every parent that the probes name, or of the daughter where a probe names no parent.
@@ -264,10 +293,13 @@ fn fits(object: Object, probe: &Probe, stored: &Stored) -> bool {
 fn same(wanted: &Value, stored: Option<&Value>) -> bool {
     match (wanted, stored) {
         (Value::Null, None) => true,
-        (Value::Rich(wanted), Some(Value::Rich(stored))) => visible_text(&wanted.text) == visible_text(&stored.text),
+        (Value::Rich(wanted), Some(Value::Rich(stored))) => {
+            visible_text(&html_of(wanted)) == visible_text(&stored.text)
+        }
         (Value::Timestamp(wanted), Some(Value::Timestamp(stored))) => {
             wanted.trunc_subsecs(0) == stored.trunc_subsecs(0)
         }
+        (Value::Text(wanted), Some(Value::Text(stored))) => wanted == stored || spelled(wanted) == **stored,
         (wanted, Some(stored)) => wanted == stored,
         (_, None) => false,
     }

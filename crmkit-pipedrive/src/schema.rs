@@ -37,7 +37,7 @@ impl Account {
     /// The account as a destination.
     pub(crate) fn describe(&self, config: &PipedriveConfig) -> Destination {
         let objects = Object::ALL.into_iter().map(|object| self.object(object, config));
-        let abilities = Object::ALL.into_iter().map(|object| (object.name().into(), object.abilities(&config.marker)));
+        let abilities = Object::ALL.into_iter().map(|object| (object.name().into(), object.abilities(config)));
         let caps = [
             ("custom_fields", Some(config.tier.custom_fields()).filter(|_| !config.unlimited)),
             // Leads count, too.
@@ -65,6 +65,7 @@ impl Account {
             Object::Lead => self.lead(),
             Object::Activity => self.activity(config),
             Object::Note => note(),
+            Object::File => file(),
             Object::Relationship => relationship(),
             Object::Participant => nested(object, "Deal participant", "Participant", "person"),
             Object::OrganizationFollower => nested(object, "Organization follower", "Follower", "user"),
@@ -445,6 +446,21 @@ fn note() -> ObjectSchema {
         .with(FieldSchema::new("pinned_to_organization_flag", "Pinned to the organization", FieldType::Bool))
         .with(FieldSchema::new("pinned_to_lead_flag", "Pinned to the lead", FieldType::Bool))
         .with(time("add_time", "Created").means(FieldConcept::CreatedAt))
+        .with(changed())
+}
+
+fn file() -> ObjectSchema {
+    ObjectSchema::new(Object::File.name(), "File", ObjectConcept::File)
+        .with(name_field("name", "Name"))
+        .with(link("deal_id", "Deal", "deal").means(FieldConcept::Deal))
+        .with(link("person_id", "Person", "person").means(FieldConcept::Person))
+        .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
+        .with(link("lead_id", "Lead", "lead").means(FieldConcept::Lead))
+        .with(link("activity_id", "Activity", "activity"))
+        .with(FieldSchema::new("file_size", "Size", FieldType::Int).means(FieldConcept::Size).read_only())
+        .with(FieldSchema::new("file_type", "Type", text(255)).read_only())
+        .with(link("user_id", "Uploaded by", "user").read_only())
+        .with(time("add_time", "Created").means(FieldConcept::CreatedAt).read_only())
         .with(changed())
 }
 

@@ -4,13 +4,22 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Destination, DestinationWriter, Error, ErrorKind, FieldName, FieldSchema, Fields, ObjectSchema, Operation,
-    OperationKind, Provisioner, Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FieldName, FieldSchema, Fields, FileSink, ObjectSchema,
+    Operation, OperationKind, Provisioner, Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch,
+    Written,
     chrono::{DateTime, Utc},
     http::Request,
 };
 
-use crate::{Pipedrive, client::writing, connector::object_of, convert, object::Object, wire};
+use crate::{
+    Pipedrive,
+    client::writing,
+    connector::object_of,
+    convert::{self, html_of, visible_text},
+    files,
+    object::Object,
+    wire,
+};
 
 #[async_trait]
 impl DestinationWriter for Pipedrive {
@@ -28,12 +37,18 @@ impl DestinationWriter for Pipedrive {
         Ok(results)
     }
 
-    /// The contact of an activity is one of its participants, whether it was named among them or not.
+    /// The contact of an activity is one of its participants, whether it was named among them or not; a file's name is spelled as forms
+    /// spell it.
     fn respells(&self, field: &FieldSchema, written: &Value, stored: Option<&Value>) -> bool {
         match (field.name.as_str(), written, stored) {
             ("participants", Value::List(written), Some(Value::List(stored))) => {
                 written.iter().all(|person| stored.contains(person)) && stored.len() <= written.len() + 1
             }
+            // Markdown shows as it was typed.
+            (_, Value::Rich(written), Some(Value::Rich(stored))) => {
+                visible_text(&html_of(written)) == visible_text(&stored.text)
+            }
+            ("name", Value::Text(written), Some(Value::Text(stored))) => files::spelled(written) == **stored,
             _ => false,
         }
     }
@@ -49,6 +64,10 @@ impl DestinationWriter for Pipedrive {
     fn provisioner(&self) -> Option<&dyn Provisioner> {
         Some(self)
     }
+
+    fn file_sink(&self) -> Option<&dyn FileSink> {
+        Some(self)
+    }
 }
 
 impl Pipedrive {
@@ -62,6 +81,10 @@ impl Pipedrive {
         let stored = match &operation.kind {
             OperationKind::Create if object.nest().is_some() => {
                 self.add(object, schema, &operation.fields, send_before).await?
+            }
+            OperationKind::Create if object == Object::File => {
+                let message = "files are stored with their bytes, through the file sink";
+                return Err(Error::new(ErrorKind::Rejected, object.create().operation, message, Retry::Never));
             }
             OperationKind::Create => {
                 let body = convert::body(object, schema, &operation.fields, true)?;

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use crmkit_core::{
-    Address, Destination, DestinationWriter, ErrorKind, FieldName, FieldType, Fields, ItemKind, Labelled, Markup,
-    Money, ObjectName, Operation, OperationKind, PageRequest, Permission, Probe, Reader as _, RecordId, RecordRef,
-    Retry, RichText, SchemaItem, SystemClock, Value, WriteBatch, Written,
+    Address, Destination, DestinationWriter, ErrorKind, FieldName, FieldSchema, FieldType, Fields, ItemKind, Labelled,
+    Markup, Money, ObjectName, Operation, OperationKind, PageRequest, Permission, Probe, Reader as _, RecordId,
+    RecordRef, Retry, RichText, SchemaItem, SystemClock, Value, WriteBatch, Written,
     chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc},
     rust_decimal::Decimal,
 };
@@ -15,6 +15,7 @@ use crmkit_pipedrive::{
     Pipedrive, PipedriveConfig,
     simulator::{DueTimes, PipedriveSimulator, SetNotation, Stray, Switches},
 };
+use futures::{StreamExt, TryStreamExt, stream};
 
 struct World {
     simulator: PipedriveSimulator,
@@ -460,6 +461,7 @@ async fn the_account_tells_who_it_is() {
         "lead",
         "activity",
         "note",
+        "file",
         "organization_relationship",
         "deal_participant",
         "organization_follower",
@@ -677,4 +679,91 @@ async fn spellings_that_the_documents_leave_open_are_found_out() {
         let refused = world.simulator.requests().iter().filter(|request| request.status == Some(400)).count();
         assert!(refused <= 2, "{refused}");
     }
+}
+
+#[tokio::test]
+async fn files_are_streamed_and_read_back() {
+    for redirects in [false, true] {
+        let world = World::new().await;
+        let mut switches = Switches::default();
+        switches.download_redirects = redirects;
+        world.simulator.set_switches(switches).unwrap();
+        let org = world.create("organization", fields([("name", Value::text("Acme"))])).await;
+        let deal = world
+            .create("deal", fields([("title", Value::text("Deal")), ("org_id", link("organization", &org))]))
+            .await;
+        let lead = fields([("title", Value::text("Lead")), ("organization_id", link("organization", &org))]);
+        let lead = world.create("lead", lead).await;
+        let file = fields([
+            ("name", Value::text("Plan \"B\" für Ann.pdf")),
+            ("org_id", link("organization", &org)),
+            ("deal_id", link("deal", &deal)),
+            ("lead_id", link("lead", &lead)),
+        ]);
+        let content: Vec<u8> = (0..700_000_u32).map(|at| (at % 251) as u8).collect();
+        let chunks: Vec<_> = content.chunks(64 * 1024).map(|chunk| Ok(chunk.into())).collect();
+        let sink = world.crm.file_sink().unwrap();
+        let sent_after = Utc::now() - TimeDelta::seconds(2);
+        let written = sink.store(&"file".into(), &file, stream::iter(chunks).boxed(), soon()).await.unwrap();
+        let read = world.crm.fetch(&"file".into(), std::slice::from_ref(&written.id)).await.unwrap().remove(0).unwrap();
+        for (name, value) in &file {
+            let (field, stored) = (FieldSchema::new(name.clone(), "", FieldType::text()), read.fields.get(name));
+            assert!(stored == Some(value) || world.crm.respells(&field, value, stored), "{name}: {stored:?}");
+        }
+        assert_eq!(read.fields["file_size"], Value::Int(700_000));
+        let back: Vec<_> = sink.open(&"file".into(), &written.id).await.unwrap().try_collect().await.unwrap();
+        assert!(back.concat() == content, "redirects: {redirects}");
+        let found = world.crm.find(&"file".into(), &[Probe { fields: file.clone(), sent_after }]).await.unwrap();
+        assert_eq!(found[0].iter().map(|stored| &stored.id).collect::<Vec<_>>(), [&written.id]);
+        world.crm.remover().unwrap().remove(&"file".into(), &written.id, None, soon()).await.unwrap();
+        let gone = world.crm.fetch(&"file".into(), &[written.id]).await.unwrap().remove(0);
+        assert!(gone.is_none_or(|stored| stored.trashed));
+    }
+}
+
+#[tokio::test]
+async fn a_file_over_the_limit_is_broken_off_and_leaves_nothing() {
+    let simulator = PipedriveSimulator::builder().limits(false).start().await.unwrap();
+    let mut config = PipedriveConfig::at(simulator.url(), simulator.token());
+    (config.unlimited, config.max_file_bytes) = (true, 1_000);
+    let crm = Pipedrive::builder(config, Arc::new(SystemClock)).build().unwrap();
+    assert_eq!(crm.describe().await.unwrap().abilities["file"].max_bytes, Some(1_000));
+    let store = |bytes: usize| {
+        let chunks: Vec<_> = vec![0_u8; bytes].chunks(300).map(|chunk| Ok(chunk.into())).collect();
+        let file = fields([("name", Value::text("big.bin"))]);
+        let sink = crm.file_sink().unwrap();
+        async move { sink.store(&"file".into(), &file, stream::iter(chunks).boxed(), soon()).await }
+    };
+    let error = store(1_001).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Rejected, Retry::Never), "{error}");
+    let files = || simulator.dump()["companies"][0]["store"]["tables"]["files"].as_array().map_or(0, Vec::len);
+    assert_eq!(files(), 0);
+    store(1_000).await.unwrap();
+    assert_eq!(files(), 1);
+    // An account that takes less than we thought says so, and is not asked again.
+    let mut switches = Switches::default();
+    switches.file_bytes = 500;
+    simulator.set_switches(switches).unwrap();
+    let error = store(900).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Rejected, Retry::Never), "{error}");
+}
+
+/// The interface knows HTML only: Markdown shows as it was typed, and is found and compared by that.
+#[tokio::test]
+async fn markdown_shows_as_it_was_typed() {
+    let world = World::new().await;
+    let org = world.create("organization", fields([("name", Value::text("Acme"))])).await;
+    let typed = "# Plan\n\n1. a < b & *c*\n2. [two](https://a.example/)";
+    let markdown = Value::Rich(Arc::new(RichText { markup: Markup::Markdown, text: typed.into() }));
+    let note = fields([("content", markdown.clone()), ("org_id", link("organization", &org))]);
+    let sent_after = Utc::now() - TimeDelta::seconds(2);
+    let id = world.create("note", note.clone()).await;
+    let found = world.crm.find(&"note".into(), &[Probe { fields: note, sent_after }]).await.unwrap();
+    assert_eq!(found[0].iter().map(|stored| &stored.id).collect::<Vec<_>>(), [&id]);
+    let stored = &found[0][0].fields["content"];
+    let Value::Rich(shown) = stored else { panic!("{stored:?}") };
+    assert_eq!(crmkit_core::visible_text(&shown.text), typed.split_whitespace().collect::<Vec<_>>().join(" "));
+    let content = FieldSchema::new("content", "Content", FieldType::Rich);
+    assert!(world.crm.respells(&content, &markdown, Some(stored)));
+    assert!(!world.crm.respells(&content, &html("<p>other</p>"), Some(stored)));
 }

@@ -35,6 +35,7 @@ pub struct Request {
     pub(super) creating: bool,
     pub(super) changing: bool,
     pub(super) send_before: Option<DateTime<Utc>>,
+    pub(super) follows: bool,
 }
 
 /// Without path, query and body: they may name people.
@@ -65,6 +66,7 @@ impl Request {
             creating: false,
             changing,
             send_before: None,
+            follows: false,
         }
     }
 
@@ -121,6 +123,13 @@ impl Request {
     /// It may not leave after this moment.
     pub fn send_before(mut self, moment: DateTime<Utc>) -> Self {
         self.send_before = Some(moment);
+        self
+    }
+
+    /// Its answer may send a [download](super::Transport::download) on to another address, as vendors do that keep files in a storage.
+    /// That is followed once, over TLS, and without the token.
+    pub fn following(mut self) -> Self {
+        self.follows = true;
         self
     }
 

@@ -15,7 +15,7 @@ use futures::{
 };
 use reqwest::{
     Client, Url,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION},
 };
 use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
@@ -203,7 +203,10 @@ impl Transport {
     /// As [`send`](Self::send), for the request; the stream's own where the connection is lost on the way.
     pub async fn download(&self, request: Request) -> Result<FileStream> {
         let inner = &*self.0;
-        let asked = inner.ask_once(&request, None).await?;
+        let mut asked = inner.ask_once(&request, None).await?;
+        if asked.response.status().is_redirection() {
+            asked.response = inner.follow(&request, &asked.response).await?;
+        }
         if !asked.response.status().is_success() {
             let answer = inner.read(&request, asked.response).await?;
             inner.judge_once(&request, &asked.account, asked.left, asked.token, &answer).await?;
@@ -426,10 +429,22 @@ impl Inner {
         let response = call.send().await.map_err(|error| failure::lost(request, error))?;
         let status = response.status().as_u16();
         tracing::Span::current().record("status", status);
-        if response.status().is_redirection() {
+        if response.status().is_redirection() && !request.follows {
             return Err(failure::redirected(request, status));
         }
         Ok(response)
+    }
+
+    /// What the address says that an answer leads to. It is signed by itself: the token is nobody's business there.
+    async fn follow(&self, request: &Request, from: &reqwest::Response) -> Result<reqwest::Response> {
+        let refused = || failure::redirected(request, from.status().as_u16());
+        let place = from.headers().get(LOCATION).and_then(|place| place.to_str().ok()).ok_or_else(refused)?;
+        let url = from.url().join(place).map_err(|_| refused())?;
+        if url.scheme() != "https" && url.origin() != self.base.origin() {
+            return Err(refused());
+        }
+        let response = self.client.get(url).send().await.map_err(|error| failure::lost(request, error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refused()) }
     }
 
     /// The answer's body, within bounds.

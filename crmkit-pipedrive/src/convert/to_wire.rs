@@ -1,10 +1,10 @@
 //! Values to JSON: strict, and every refusal names the field.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use crmkit_core::{
     Address, Error, ErrorKind, FieldName, FieldSchema, FieldType, Fields, Markup, ObjectName, ObjectSchema, RecordRef,
-    Result, Retry, Value,
+    Result, Retry, RichText, Value,
     chrono::{DateTime, Utc},
 };
 use serde_json::{Value as Json, json};
@@ -180,10 +180,7 @@ fn to_json(object: Object, field: &FieldSchema, value: &Value) -> Result<Json, S
         // Fields for moments do not exist: custom ones keep them as text.
         (FieldType::Text { .. }, Value::Timestamp(time)) if field.custom => Ok(json!(rfc3339(time))),
         (FieldType::LongText | FieldType::Url, Value::Text(text)) => short_enough(text, Some(LARGE as u32)),
-        (FieldType::Rich, Value::Rich(rich)) => match rich.markup {
-            Markup::Html => short_enough(&rich.text, Some(RICH as u32)),
-            Markup::Markdown => Err("the text must be HTML, not Markdown".to_owned()),
-        },
+        (FieldType::Rich, Value::Rich(rich)) => short_enough(&html_of(rich), Some(RICH as u32)),
         (FieldType::Int | FieldType::Decimal, Value::Int(int)) => number::int_to_json(*int).ok_or_else(inexact),
         (FieldType::Int, Value::Decimal(decimal)) if !decimal.is_integer() => {
             Err("the field takes whole numbers only".to_owned())
@@ -247,6 +244,17 @@ fn link_json(to: &[ObjectName], target: &RecordRef) -> Result<Json, String> {
         // Leads have UUIDs.
         id if target.object == Object::Lead.name() => Ok(json!(id)),
         id => id.parse::<i64>().map(Json::from).map_err(|_| "the link's id is not a number".to_owned()),
+    }
+}
+
+/// The HTML that shows a text. Markdown shows as it was typed: the interface knows none.
+pub(crate) fn html_of(rich: &RichText) -> Cow<'_, str> {
+    match rich.markup {
+        Markup::Html => Cow::Borrowed(&*rich.text),
+        Markup::Markdown => {
+            let signs = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", ""), ("\n", "<br>")];
+            Cow::Owned(signs.iter().fold(rich.text.to_string(), |text, (sign, html)| text.replace(sign, html)))
+        }
     }
 }
 

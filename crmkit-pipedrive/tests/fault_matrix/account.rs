@@ -10,6 +10,7 @@ use crmkit_core::{
     simulator::JumpingClock,
 };
 use crmkit_pipedrive::{Pipedrive, PipedriveConfig, Tier, simulator::PipedriveSimulator};
+use futures::{StreamExt, stream};
 use serde_json::Value as Json;
 use tokio::sync::OnceCell;
 
@@ -84,6 +85,7 @@ impl Seed {
             write(&crm, object, OperationKind::Create, record(object, n), before).await.unwrap();
         }
         let lead = write(&crm, "lead", OperationKind::Create, record("lead", 1), before).await.unwrap();
+        store(&crm, record("file", 1), before).await.unwrap();
         for object in NESTED {
             write(&crm, object, OperationKind::Create, record(object, 2), before).await.unwrap();
         }
@@ -115,6 +117,7 @@ pub(crate) fn record(object: &str, n: usize) -> Fields {
             ("due", Value::Timestamp("2019-05-06T07:08:00Z".parse().unwrap())),
             ("org_id", link("organization", 1)),
         ],
+        "file" => vec![("name", Value::text(format!("Secret {n}.txt"))), ("org_id", link("organization", 1))],
         "deal_participant" => vec![("deal_id", link("deal", 1)), ("person_id", link("person", n))],
         "deal_follower" => vec![("deal_id", link("deal", 1)), ("user_id", link("user", n))],
         "person_follower" => vec![("person_id", link("person", 1)), ("user_id", link("user", n))],
@@ -157,6 +160,16 @@ pub(crate) async fn write(
 ) -> crmkit_core::Result<RecordId> {
     let batch = WriteBatch { object: object.into(), operations: vec![Operation { kind, fields }], send_before };
     Ok(crm.write(&batch).await?.remove(0)?.id)
+}
+
+/// Stores a file of a few bytes.
+pub(crate) async fn store(
+    crm: &Pipedrive,
+    fields: Fields,
+    send_before: DateTime<Utc>,
+) -> crmkit_core::Result<RecordId> {
+    let bytes = stream::iter([Ok(b"Secret".as_slice().into()), Ok(b" bytes".as_slice().into())]).boxed();
+    Ok(crm.file_sink().unwrap().store(&"file".into(), &fields, bytes, send_before).await?.id)
 }
 
 /// A clock of its own, at a time that is no limit's end.

@@ -5,6 +5,8 @@ use crmkit_core::{
     RecordId, Remover, Result, Retry, SchemaItem, chrono::DateTime,
 };
 
+use futures::TryStreamExt;
+
 use crate::account::{Bench, EMPTY_STAGE, NESTED, PIPELINE, STAGE, Seed, item, record, write};
 
 /// The connector's list of what it sends: a line each, `NAME: Method "path" cost "operation";`.
@@ -62,6 +64,11 @@ impl Operation {
         self.name.split_once('.').expect("thing.verb").1
     }
 
+    /// Its bytes are sent or taken once, and whoever asked asks again.
+    pub(crate) fn streams(&self) -> bool {
+        matches!(self.name, "file.create" | "file.download")
+    }
+
     /// Whether a request of the log is one of these.
     pub(crate) fn is(&self, method: &str, path: &str) -> bool {
         let same = |(pattern, given): (&str, &str)| pattern == given || pattern == "{}" && given != "me";
@@ -110,6 +117,11 @@ impl Operation {
                 let kind = OperationKind::Update { id, version: None };
                 let fields = record(object, if object == "organization_relationship" { 3 } else { 9 });
                 write(crm, object, kind, fields, before).await.map(drop)
+            }
+            ("file", "create") => crate::account::store(crm, record(thing, 3), before).await.map(drop),
+            ("file", "download") => {
+                let bytes = crm.file_sink().unwrap().open(&thing.into(), &id).await?;
+                bytes.try_collect::<Vec<_>>().await.map(drop)
             }
             (object, "remove") => crm.remove(&object.into(), &id, None, before).await,
             (_, "retire") => crm.provisioner().unwrap().retire(&existing(thing).await, before).await,
