@@ -14,9 +14,15 @@ mod filters;
 mod leads;
 #[path = "simulator/limits.rs"]
 mod limits;
+#[path = "simulator/oauth.rs"]
+mod oauth;
 #[path = "simulator/people.rs"]
 mod people;
+#[path = "simulator/products.rs"]
+mod products;
 #[path = "simulator/records.rs"]
 mod records;
 #[path = "simulator/steering.rs"]
 mod steering;
+#[path = "simulator/unknowns.rs"]
+mod unknowns;

@@ -4,9 +4,11 @@ use crmkit_core::simulator::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::store::Entity;
+use super::switches::Switches;
 
 pub(super) type Row = Map<String, Value>;
 
+const VALIDATION: &str = "ERR_SCHEMA_VALIDATION_FAILED";
 const INFO: &str = "Please check developers.pipedrive.com";
 
 /// A status, a JSON body and further headers.
@@ -15,8 +17,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
     pub(super) headers: Vec<(&'static str, String)>,
-    /// Bytes that go out instead of the JSON body.
-    pub(super) raw: Option<Bytes>,
+    /// What goes out instead of the JSON body, with its media type.
+    pub(super) raw: Option<(Bytes, &'static str)>,
 }
 
 /// What a route returns: an answer either way, the error being one that applied nothing.
@@ -35,7 +37,7 @@ impl Answer {
     /// The content of a file.
     pub(super) fn raw(content: Bytes, disposition: String) -> Self {
         let mut answer = Self::new(200, Value::Null);
-        answer.raw = Some(content);
+        answer.raw = Some((content, "application/octet-stream"));
         if !disposition.is_empty() {
             answer.headers.push(("content-disposition", disposition));
         }
@@ -81,7 +83,18 @@ impl Answer {
 
     /// v2 refuses a value.
     pub(super) fn invalid(path: &str, reason: &str) -> Self {
-        Self::error(400, &format!("Validation failed: {path}: {reason}")).key("code", "ERR_SCHEMA_VALIDATION_FAILED")
+        Self::error(400, &format!("Validation failed: {path}: {reason}")).key("code", VALIDATION)
+    }
+
+    /// An error without the key that not every account may send.
+    pub(super) fn worded(mut self, switches: &Switches) -> Self {
+        if !switches.errors_have_code
+            && let Value::Object(body) = &mut self.body
+            && body.get("code").is_some_and(|code| code == VALIDATION)
+        {
+            body.remove("code");
+        }
+        self
     }
 
     /// v2 does not know a key.
@@ -130,6 +143,13 @@ impl Answer {
     pub(super) fn over_limit() -> Self {
         let body = json!({ "success": false, "error": "request over limit", "errorCode": 429, "error_info": INFO });
         Self::new(429, body)
+    }
+
+    /// A limit is reached, said in plain text.
+    pub(super) fn over_limit_in_text() -> Self {
+        let mut answer = Self::new(429, Value::Null);
+        answer.raw = Some((Bytes::from_static(b"Too Many Requests"), "text/plain"));
+        answer
     }
 
     /// The simulator does not know this route.

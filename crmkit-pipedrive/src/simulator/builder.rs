@@ -155,6 +155,7 @@ impl PipedriveSimulatorBuilder {
             limits: self.limits,
             switches: self.switches,
             tokens: vec![(steering::token_for(seed::COMPANY, 1), 1)],
+            grants: Vec::new(),
         };
         let (journal, entries) = match &self.journal {
             Some(path) => Journal::open(path).map(|(journal, entries)| (Some(journal), entries))?,

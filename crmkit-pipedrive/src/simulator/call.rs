@@ -11,6 +11,7 @@ use super::endpoints::Endpoint;
 use super::store::{Entity, Store};
 use super::table::{Stored, flag, fold, link};
 use super::upload::Upload;
+use super::visibility::Sight;
 use super::{seed, time};
 
 /// A call whose price is paid and whose body fits its shape.
@@ -101,6 +102,12 @@ impl Call<'_> {
         shape.check_v1(&mut self.body)
     }
 
+    /// The currency of the acting user.
+    pub(super) fn currency(&self) -> Value {
+        let user = self.store.table(Entity::Users).live(self.user);
+        user.and_then(|user| user.row.get("default_currency")).cloned().unwrap_or_else(|| "EUR".into())
+    }
+
     /// Now, as v2 writes it.
     pub(super) fn stamp(&self) -> String {
         time::v2(self.now)
@@ -133,13 +140,26 @@ impl Call<'_> {
         let table = self.store.table(entity);
         let stored = table.any(id).ok_or_else(|| Answer::gone(entity))?;
         let gone = table.is_deleted(id) && (!self.profile.switches.deleted_is_readable || self.is_purged(stored));
-        if gone { Err(Answer::gone(entity)) } else { Ok(stored) }
+        let hidden = !Sight::of(self).admits(self, entity, &stored.row);
+        if gone || hidden { Err(Answer::gone(entity)) } else { Ok(stored) }
     }
 
     /// A copy of the row in the path for changing it.
     pub(super) fn changeable(&self, entity: Entity) -> Result<Row, Answer> {
-        let stored = self.store.table(entity).live(self.place(entity)?).ok_or_else(|| Answer::gone(entity))?;
-        Ok(stored.row.clone())
+        let stored = self.store.table(entity).live(self.place(entity)?);
+        let stored = stored.filter(|stored| Sight::of(self).admits(self, entity, &stored.row));
+        stored.map(|stored| stored.row.clone()).ok_or_else(|| Answer::gone(entity))
+    }
+
+    /// A copy of the row in the path for deleting it; the error says so if deleting it again is a success.
+    pub(super) fn deletable(&self, entity: Entity) -> Result<Row, Answer> {
+        let deleted = self.place(entity).ok().filter(|place| self.store.table(entity).is_deleted(*place));
+        match deleted.and_then(|place| self.store.table(entity).any(place)) {
+            Some(stored) if self.profile.switches.delete_again_succeeds => {
+                Err(Answer::ok(serde_json::json!({ "id": stored.row["id"] })))
+            }
+            _ => self.changeable(entity),
+        }
     }
 
     /// Whether a deleted row is past the days in which it can be seen.
@@ -149,7 +169,8 @@ impl Call<'_> {
 
     /// Refuses an id that is not that of an existing record.
     pub(super) fn require(&self, entity: Entity, key: &str, id: i64) -> Result<(), Answer> {
-        if self.store.table(entity).live(id).is_some() {
+        let stored = self.store.table(entity).live(id);
+        if stored.is_some_and(|stored| Sight::of(self).admits(self, entity, &stored.row)) {
             Ok(())
         } else {
             Err(Answer::missing_link(key, entity.singular()))
@@ -159,7 +180,7 @@ impl Call<'_> {
     /// Refuses an owner who is not an active user.
     pub(super) fn require_active_user(&self, key: &str, id: i64) -> Result<(), Answer> {
         match self.store.table(Entity::Users).live(id) {
-            Some(user) if flag(&user.row, "active_flag") => Ok(()),
+            Some(user) if self.profile.switches.inactive_can_own || flag(&user.row, "active_flag") => Ok(()),
             _ => Err(Answer::missing_link(key, "User")),
         }
     }

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Row};
@@ -28,6 +29,7 @@ enum Sort {
 #[derive(Debug)]
 pub(super) struct Listing {
     entity: Entity,
+    now: DateTime<Utc>,
     limit: usize,
     after: Option<(i64, i64)>,
     sort: Sort,
@@ -56,8 +58,9 @@ impl Listing {
         let links = links.iter().filter_map(|link| Some((*link, call.link_param(link)?))).collect();
         Ok(Self {
             entity,
+            now: call.now,
             limit: limit(call, 500)?,
-            after: call.param("cursor").map(|cursor| decode(entity, cursor)).transpose()?,
+            after: call.param("cursor").map(|cursor| decode(call, entity, cursor)).transpose()?,
             sort,
             descending: call.param("sort_direction") == Some("desc"),
             since: instant(call, "updated_since")?,
@@ -143,7 +146,7 @@ impl Listing {
                 continue;
             };
             if page.len() == self.limit {
-                return (page, last.map_or(Value::Null, |last| encode(self.entity, last)));
+                return (page, last.map_or(Value::Null, |last| encode(self.now, self.entity, last)));
             }
             last = Some((key, id));
             page.push(stored);
@@ -218,13 +221,17 @@ fn instant(call: &Call<'_>, name: &str) -> Result<Option<i64>, Answer> {
     call.param(name).map(|text| parse(text).ok_or_else(wrong)).transpose()
 }
 
-pub(super) fn encode(entity: Entity, (key, id): (i64, i64)) -> Value {
-    URL_SAFE_NO_PAD.encode(json!({ entity.name(): id, "key": key }).to_string()).into()
+pub(super) fn encode(now: DateTime<Utc>, entity: Entity, (key, id): (i64, i64)) -> Value {
+    let marker = json!({ entity.name(): id, "key": key, "at": now.timestamp() });
+    URL_SAFE_NO_PAD.encode(marker.to_string()).into()
 }
 
-pub(super) fn decode(entity: Entity, cursor: &str) -> Result<(i64, i64), Answer> {
+pub(super) fn decode(call: &Call<'_>, entity: Entity, cursor: &str) -> Result<(i64, i64), Answer> {
+    let minutes = call.profile.switches.cursor_minutes;
+    let fresh = |at: i64| minutes == 0 || call.now.timestamp() - at <= minutes * 60;
     let parse = || {
         let marker: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        marker["at"].as_i64().filter(|at| fresh(*at))?;
         Some((marker["key"].as_i64()?, marker[entity.name()].as_i64()?))
     };
     parse().ok_or_else(|| Answer::invalid("cursor", "Invalid cursor."))

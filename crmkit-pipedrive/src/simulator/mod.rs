@@ -32,6 +32,7 @@ mod condition;
 mod custom;
 mod endpoints;
 mod listing;
+mod oauth;
 mod routes;
 mod seed;
 mod service;
@@ -44,6 +45,7 @@ mod table;
 mod time;
 mod upload;
 mod view;
+mod visibility;
 
 use std::io;
 use std::sync::Arc;
@@ -53,7 +55,8 @@ use serde_json::Value;
 
 pub use account::Tier;
 pub use builder::PipedriveSimulatorBuilder;
-pub use switches::{DueTimes, SetNotation, Stray, Switches};
+pub use oauth::OAuthTokens;
+pub use switches::{DueTimes, LimitModel, SetNotation, Stray, Switches};
 
 use state::State;
 
@@ -176,6 +179,15 @@ impl PipedriveSimulator {
         };
         self.state.change(&company, change).map_err(io::Error::other)?;
         Ok(token)
+    }
+
+    /// Grants an app access to the default account for its administrator, with these scopes, or with all if there are none.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn authorize(&self, scopes: &[&str]) -> io::Result<OAuthTokens> {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        oauth::grant(&self.state, &self.state.default.name, 1, scopes).map_err(io::Error::other)
     }
 
     /// Changes the switches of the default account.

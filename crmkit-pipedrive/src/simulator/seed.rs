@@ -48,7 +48,13 @@ pub(super) fn fresh(now: DateTime<Utc>) -> Store {
     for (number, (name, color)) in (1..).zip([("Hot", "red"), ("Cold", "blue"), ("Warm", "yellow")]) {
         store.put(Entity::LeadLabels, lead_label(number, name, color, now));
     }
-    for entity in [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields, Entity::ActivityFields] {
+    for entity in [
+        Entity::DealFields,
+        Entity::PersonFields,
+        Entity::OrganizationFields,
+        Entity::ActivityFields,
+        Entity::ProductFields,
+    ] {
         for (id, (code, name, kind)) in (1..).zip(builtin_fields(entity)) {
             let options = builtin_options(&mut store, entity, code);
             store.put(entity, builtin_field(id, code, name, kind, &options, now));
@@ -202,6 +208,22 @@ fn builtin_fields(entity: Entity) -> &'static [(&'static str, &'static str, &'st
             ("im", "Instant messenger", "varchar"),
             ("postal_address", "Postal address", "address"),
             ("marketing_status", "Marketing status", "enum"),
+        ],
+        Entity::ProductFields => &[
+            ("id", "ID", "int"),
+            ("name", "Name", "varchar"),
+            ("code", "Product code", "varchar"),
+            ("unit", "Unit", "varchar"),
+            ("tax", "Tax percentage", "double"),
+            ("category", "Category", "enum"),
+            ("owner_id", "Owner", "user"),
+            ("prices", "Unit prices", "price_list"),
+            ("is_linkable", "Active", "boolean"),
+            ("visible_to", "Visible to", "visible_to"),
+            ("description", "Description", "text"),
+            ("billing_frequency", "Billing frequency", "billing_frequency"),
+            ("add_time", "Product created", "date"),
+            ("update_time", "Update time", "date"),
         ],
         Entity::ActivityFields => &[
             ("id", "ID", "int"),

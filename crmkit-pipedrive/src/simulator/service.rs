@@ -14,10 +14,11 @@ use super::account::{Company, Fare, Profile, Standing, Verdict};
 use super::answer::{Answer, CLOUDFLARE};
 use super::call::Call;
 use super::endpoints::{self, Endpoint, Found};
+use super::oauth;
 use super::routes::{conversions, files};
 use super::shape::Shape;
 use super::state::State;
-use super::switches::Stray;
+use super::switches::{LimitModel, Stray};
 use super::upload::{self, Form};
 
 /// Answers every request of one simulator.
@@ -78,10 +79,11 @@ impl Handler for Service {
             body,
             host: header_text("host").unwrap_or_default().to_owned(),
         };
-        let reply = if asked.path.starts_with("/_storage/") {
-            self.storage(&asked, parts.uri.query())
-        } else {
-            self.exchange(&asked).await
+        let reply = match (&*asked.method, &*asked.path) {
+            (_, path) if path.starts_with("/_storage/") => self.storage(&asked, parts.uri.query()),
+            ("GET", "/oauth/authorize") => send(&asked, oauth::authorize(&self.0, &asked.query)),
+            ("POST", "/oauth/token" | "/oauth/token/") => self.grant(&asked, &parts.headers).await,
+            _ => self.exchange(&asked).await,
         };
         let status = reply.status();
         self.0.traffic.record(LoggedRequest {
@@ -112,8 +114,38 @@ impl Service {
         send(asked, content.map_or_else(Answer::not_found, |content| Answer::raw(content, String::new())))
     }
 
+    /// The token endpoint, at which faults may be scripted like anywhere else.
+    async fn grant(&self, asked: &Asked, headers: &HeaderMap) -> Reply {
+        let answer = || oauth::token(&self.0, headers, &asked.body, &asked.host);
+        let (Some(company), Some(effect)) =
+            (self.0.default_company(), self.0.faults.take(&asked.method, &asked.path, &asked.body))
+        else {
+            return send(asked, answer());
+        };
+        let profile = Profile { limits: false, ..(*company.profile()).clone() };
+        let gate = Gate { profile: &profile, standing: Standing::default(), write: true };
+        self.play(asked, &gate, effect, answer).await
+    }
+
+    /// The company and user of a request, and the scopes it is limited to.
+    fn known(&self, asked: &Asked) -> Option<(Arc<Company>, i64, Option<Vec<String>>)> {
+        if asked.oauth {
+            let (company, user, scopes) = self.0.by_access(&asked.token, asked.now)?;
+            return Some((company, user, Some(scopes)));
+        }
+        let (company, user) = match self.0.by_token(&asked.token) {
+            Some(known) => known,
+            None if !asked.token.is_empty() => return None,
+            None => {
+                let (_, token) = asked.query.iter().find(|(key, _)| key == "api_token")?;
+                self.0.by_token(token).filter(|(company, _)| company.profile().switches.query_token)?
+            }
+        };
+        Some((company, user, None))
+    }
+
     async fn exchange(&self, asked: &Asked) -> Reply {
-        let Some((company, user)) = self.0.by_token(&asked.token) else {
+        let Some((company, user, scopes)) = self.known(asked) else {
             return send(asked, Answer::unauthorized());
         };
         let profile = company.profile();
@@ -121,8 +153,13 @@ impl Service {
             self.0.note_unmodelled(&asked.method, &asked.path);
             return send(asked, Answer::not_modelled(&asked.method, &asked.path));
         };
+        let granted = |scopes: &Vec<String>| scopes.iter().any(|scope| endpoint.scopes.contains(scope));
+        if scopes.is_some_and(|scopes| !endpoint.scopes.is_empty() && !granted(&scopes)) {
+            return send(asked, Answer::error(403, "Scope and URL mismatch"));
+        }
+        let windows = if asked.oauth { format!("oauth of {user}") } else { asked.token.clone() };
         let fare = Fare {
-            token: &asked.token,
+            token: &windows,
             oauth: asked.oauth,
             search: endpoint.is_search(),
             write: asked.method != "GET",
@@ -195,6 +232,7 @@ impl Service {
             Effect::BudgetSpent => {
                 let mut standing = gate.standing;
                 standing.daily_remaining = 0;
+                standing.day_is_spent = true;
                 let gate = Gate { standing, ..*gate };
                 gate.send(asked, gate.over_limit())
             }
@@ -244,7 +282,7 @@ impl Service {
         if !profile.switches.failed_calls_cost {
             company.refund(endpoint.cost);
         }
-        answer
+        answer.worded(&profile.switches)
     }
 }
 
@@ -299,9 +337,10 @@ struct Gate<'a> {
 
 impl Gate<'_> {
     fn over_limit(&self) -> Answer {
-        let mut answer = Answer::over_limit();
+        let json = self.profile.switches.over_limit_is_json;
+        let mut answer = if json { Answer::over_limit() } else { Answer::over_limit_in_text() };
         if self.profile.switches.retry_after {
-            let spent = self.standing.daily_remaining == 0;
+            let spent = self.standing.day_is_spent;
             let seconds = if spent { 3600 } else { self.standing.reset_seconds.max(1) };
             answer.headers.push(("retry-after", seconds.to_string()));
         }
@@ -316,7 +355,7 @@ impl Gate<'_> {
                 ("x-ratelimit-remaining", standing.remaining.to_string()),
                 ("x-ratelimit-reset", standing.reset_seconds.to_string()),
             ]);
-            if self.profile.switches.daily_headers {
+            if self.profile.switches.daily_headers && self.profile.switches.limit_model == LimitModel::DailyTokens {
                 answer.headers.extend([
                     ("x-daily-ratelimit-token-limit", standing.daily_limit.to_string()),
                     ("x-daily-ratelimit-token-remaining", standing.daily_remaining.to_string()),
@@ -333,9 +372,9 @@ impl Gate<'_> {
 fn send(asked: &Asked, answer: Answer) -> Reply {
     let mut response = json_response(answer.status, &answer.body);
     if let Some(content) = answer.raw {
+        let (content, kind) = content;
         response = response.map(|_| content);
-        let bytes = header::HeaderValue::from_static("application/octet-stream");
-        response.headers_mut().insert(header::CONTENT_TYPE, bytes);
+        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     }
     for (name, value) in answer.headers {
         if let Ok(value) = value.parse() {

@@ -24,6 +24,18 @@ pub enum DueTimes {
     Minutes,
 }
 
+/// How the vendor limits requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitModel {
+    /// Since December 2024: tokens a day for the company, bursts for each token.
+    DailyTokens,
+    /// Before: 80 requests in two seconds and 10,000 writes a day for each token.
+    Requests,
+    /// Tokens a minute for the company: 5,000, 10,000 or 25,000 by plan.
+    TokensPerMinute,
+}
+
 /// How the values of a multiple-choice field stand in a lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,7 +75,7 @@ pub struct Switches {
     pub default_stages: bool,
     /// A stage or pipeline that has deals can be deleted (or 400).
     pub stage_with_deals_deletable: bool,
-    /// A stage of another pipeline than the given one: 400, or 403 as seen once.
+    /// A stage of another pipeline than the given one: 400, 403 as seen once, or 200, and the stage wins.
     pub stage_mismatch_status: u16,
     /// Deleting a record deletes its notes and relationships.
     pub delete_cascades: bool,
@@ -109,6 +121,38 @@ pub struct Switches {
     pub filters_cap: usize,
     /// How many relationships of organizations a company may have; 0: any number.
     pub relationships_cap: usize,
+    /// A deal with products is worth their sum.
+    pub products_value_deals: bool,
+    /// How requests are limited.
+    pub limit_model: LimitModel,
+    /// A token is taken from `?api_token=`, too.
+    pub query_token: bool,
+    /// A refresh token can be used once (or again and again).
+    pub refresh_tokens_rotate: bool,
+    /// Errors of validation carry a `code`.
+    pub errors_have_code: bool,
+    /// A 429 has a JSON body (or plain text).
+    pub over_limit_is_json: bool,
+    /// A cursor of a v2 list is good for so many minutes; 0: for ever.
+    pub cursor_minutes: i64,
+    /// A user who is not active can own records.
+    pub inactive_can_own: bool,
+    /// Lists of pipelines and stages hold deleted ones, too.
+    pub deleted_stages_listed: bool,
+    /// How many labels a deal may have; 0: any number.
+    pub labels_per_deal_cap: usize,
+    /// How many e-mail addresses, and how many phone numbers, a person may have; 0: any number.
+    pub emails_per_person_cap: usize,
+    /// E-mail addresses of persons must look like some.
+    pub emails_are_checked: bool,
+    /// How many notes a deal may have; 0: any number.
+    pub notes_per_deal_cap: usize,
+    /// A note hangs on one record only.
+    pub notes_have_one_parent: bool,
+    /// Deleting what is deleted already succeeds (or 404).
+    pub delete_again_succeeds: bool,
+    /// How long names and titles may be, in characters; 0: of any length.
+    pub name_chars: usize,
     /// A new custom field is accepted in writes only after this many milliseconds.
     pub field_lag_ms: i64,
     /// A record is found by search only after this many milliseconds.
@@ -170,6 +214,22 @@ impl Default for Switches {
             owner_follows: true,
             filters_cap: 0,
             relationships_cap: 0,
+            products_value_deals: true,
+            limit_model: LimitModel::DailyTokens,
+            query_token: false,
+            refresh_tokens_rotate: true,
+            errors_have_code: true,
+            over_limit_is_json: true,
+            cursor_minutes: 0,
+            inactive_can_own: false,
+            deleted_stages_listed: false,
+            labels_per_deal_cap: 0,
+            emails_per_person_cap: 0,
+            emails_are_checked: false,
+            notes_per_deal_cap: 0,
+            notes_have_one_parent: false,
+            delete_again_succeeds: false,
+            name_chars: 255,
             field_lag_ms: 0,
             search_lag_ms: 0,
             backdating_needs_admin: false,

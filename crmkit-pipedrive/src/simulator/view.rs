@@ -148,6 +148,7 @@ impl View {
             "source_lead_id" => row.get(name).cloned().unwrap_or_default(),
             "first_won_time" => row.get("won_time").cloned().unwrap_or_default(),
             "smart_bcc_email" => format!("crmkit-test+{}{id}@pipedrivemail.com", self.entity.singular()).into(),
+            "products_count" => store.table(Entity::DealProducts).linked_count(link, id).into(),
             "marketing_status" => row.get("marketing_status").cloned().unwrap_or_else(|| "no_consent".into()),
             "activities_count" => activities(None).into(),
             "done_activities_count" => activities(Some(true)).into(),

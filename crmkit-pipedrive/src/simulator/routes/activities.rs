@@ -75,7 +75,7 @@ fn update(call: &mut Call<'_>) -> Answered {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    let row = call.changeable(ACTIVITIES)?;
+    let row = call.deletable(ACTIVITIES)?;
     Ok(Answer::ok(json!({ "id": call.delete(ACTIVITIES, row) })))
 }
 

@@ -50,11 +50,9 @@ fn create(call: &mut Call<'_>) -> Answered {
 
 /// A deal that nothing is said of.
 pub(super) fn blank(call: &Call<'_>) -> Row {
-    let user = call.store.table(Entity::Users).live(call.user);
-    let currency = user.and_then(|user| text(&user.row, "default_currency")).unwrap_or("EUR");
     let defaults = json!({
         "id": call.store.table(Entity::Deals).next_id(), "creator_user_id": call.user, "owner_id": call.user,
-        "value": 0, "person_id": null, "org_id": null, "stage_id": null, "pipeline_id": null, "currency": currency,
+        "value": 0, "person_id": null, "org_id": null, "stage_id": null, "pipeline_id": null, "currency": call.currency(),
         "archive_time": null, "add_time": call.stamp(), "stage_change_time": null, "status": "open",
         "is_archived": false, "is_deleted": false, "probability": null, "lost_reason": null, "visible_to": call.profile.tier.everyone(),
         "close_time": null, "won_time": null, "lost_time": null, "local_won_date": null, "local_lost_date": null,
@@ -89,6 +87,10 @@ pub(super) fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(),
     if text(&body, "currency").is_some_and(|currency| !currencies::is_known(currency)) {
         return Err(Answer::invalid("currency", "Unknown currency."));
     }
+    let (labels, cap) = (body.get("label_ids").and_then(Value::as_array), call.profile.switches.labels_per_deal_cap);
+    if cap > 0 && labels.is_some_and(|labels| labels.len() > cap) {
+        return Err(Answer::invalid("label_ids", &format!("At most {cap} labels are allowed.")));
+    }
     let probability = body.get("probability").and_then(Value::as_f64);
     if probability.is_some_and(|probability| !(0.0..=100.0).contains(&probability)) {
         return Err(Answer::invalid("probability", "This value must be between 0 and 100."));
@@ -116,8 +118,8 @@ fn place(call: &Call<'_>, body: &mut Row, row: &mut Row) -> Result<(), Answer> {
             call.require(Entity::Stages, "stage_id", stage)?;
             let stored = call.store.table(Entity::Stages).live(stage);
             let pipeline = stored.and_then(|stored| int(&stored.row, "pipeline_id"));
-            if given.is_some() && given != pipeline {
-                let status = call.profile.switches.stage_mismatch_status;
+            let status = call.profile.switches.stage_mismatch_status;
+            if given.is_some() && given != pipeline && status != 200 {
                 return Err(match status {
                     400 => Answer::invalid("stage_id", "Stage does not belong to the pipeline."),
                     status => Answer::error(status, "Cannot move to stage in different pipeline"),

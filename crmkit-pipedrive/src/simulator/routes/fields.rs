@@ -1,4 +1,4 @@
-//! Definitions of fields and their options (v2), and the lead fields that are those of deals (v1).
+//! Definitions of fields and their options (v2).
 
 use std::fmt::Write as _;
 
@@ -8,20 +8,17 @@ use sha2::{Digest, Sha256};
 use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
-use crate::simulator::listing::{Listing, next_cursor, v1_page};
+use crate::simulator::listing::{Listing, next_cursor};
 use crate::simulator::store::Entity;
-use crate::simulator::table::{flag, int, text};
+use crate::simulator::table::{flag, text};
 use crate::simulator::view::absent_fields;
 
 const MAX_OPTIONS: usize = 10_000;
 const SETTINGS: [&str; 3] = ["ui_visibility", "important_fields", "required_fields"];
 
 pub(super) fn route(method: &str, template: &str) -> Option<Route> {
-    if (method, template) == ("GET", "/api/v1/leadFields") {
-        return Some(lead_fields);
-    }
     let (name, rest) = template.strip_prefix("/api/v2/")?.split_once("Fields")?;
-    let writable = matches!(name, "deal" | "person" | "organization");
+    let writable = matches!(name, "deal" | "person" | "organization" | "product");
     if !writable && (name != "activity" || method != "GET") {
         return None;
     }
@@ -40,10 +37,12 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 
 /// The table of definitions and the kind of record they are for.
 fn entities(call: &Call<'_>) -> (Entity, Entity) {
-    match call.endpoint.template.as_bytes().get(8) {
-        Some(b'd') => (Entity::DealFields, Entity::Deals),
-        Some(b'p') => (Entity::PersonFields, Entity::Persons),
-        Some(b'a') => (Entity::ActivityFields, Entity::Activities),
+    let name = call.endpoint.template.split('/').nth(3).unwrap_or_default();
+    match name.trim_end_matches("Fields") {
+        "deal" => (Entity::DealFields, Entity::Deals),
+        "person" => (Entity::PersonFields, Entity::Persons),
+        "product" => (Entity::ProductFields, Entity::Products),
+        "activity" => (Entity::ActivityFields, Entity::Activities),
         _ => (Entity::OrganizationFields, Entity::Organizations),
     }
 }
@@ -125,7 +124,7 @@ fn create(call: &mut Call<'_>) -> Answered {
     call.require_schema_admin()?;
     let (fields, records) = entities(call);
     let mut row = call.take_body();
-    let all = [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields];
+    let all = [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields, Entity::ProductFields];
     let count: usize = all.into_iter().map(|fields| call.store.custom_fields(fields).count()).sum();
     if count >= call.profile.tier.custom_fields() {
         let message = format!("Couldn't add the {} field. Custom fields limit reached.", records.singular());
@@ -267,17 +266,4 @@ fn delete_options(call: &mut Call<'_>) -> Answered {
         call.store.drop_values(fields, &code, option["id"].as_i64());
     }
     Ok(Answer::ok(gone))
-}
-
-fn lead_fields(call: &mut Call<'_>) -> Answered {
-    let (page, pagination) = v1_page(call, call.store.table(Entity::DealFields).all_live());
-    let show = |row: &Row| {
-        json!({
-            "id": int(row, "id"), "key": row["field_code"], "name": row["field_name"], "order_nr": int(row, "id"),
-            "field_type": row["field_type"], "options": row["options"], "active_flag": true,
-            "edit_flag": flag(row, "is_custom_field"), "mandatory_flag": text(row, "field_code") == Some("title"),
-        })
-    };
-    let rows: Value = page.into_iter().map(|(_, stored)| show(&stored.row)).collect();
-    Ok(Answer::with(rows, json!({ "pagination": pagination })))
 }

@@ -17,11 +17,12 @@ use crate::simulator::time;
 const FILES: Entity = Entity::Files;
 const MAX_PAGE: usize = 100;
 /// What a file can be linked to: under which key, what, and the names of both in a file.
-const LINKS: [(&str, Entity, &str, &str); 5] = [
+const LINKS: [(&str, Entity, &str, &str); 6] = [
     ("deal_id", Entity::Deals, "title", "deal_name"),
     ("person_id", Entity::Persons, "name", "person_name"),
     ("org_id", Entity::Organizations, "name", "org_name"),
     ("lead_id", Entity::Leads, "title", "lead_name"),
+    ("product_id", Entity::Products, "name", "product_name"),
     ("activity_id", Entity::Activities, "subject", ""),
 ];
 
@@ -31,6 +32,7 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
         ("GET", "/api/v1/deals/{id}/files") => |call| list_of(call, Entity::Deals),
         ("GET", "/api/v1/persons/{id}/files") => |call| list_of(call, Entity::Persons),
         ("GET", "/api/v1/organizations/{id}/files") => |call| list_of(call, Entity::Organizations),
+        ("GET", "/api/v1/products/{id}/files") => |call| list_of(call, Entity::Products),
         ("POST", "/api/v1/files") => create,
         ("POST", "/api/v1/files/remote" | "/api/v1/files/remoteLink") => create_remote,
         ("GET", "/api/v1/files/{id}") => get,
@@ -57,7 +59,6 @@ fn show(call: &Call<'_>, row: &Row) -> Value {
         let title = stored.map_or_else(|| "".into(), |stored| stored.row[title].clone());
         shown.insert(name.into(), title);
     }
-    shown.insert("product_name".into(), "".into());
     shown.insert("project_name".into(), "".into());
     let url = format!("http://{}/api/v1/files/{}/download", call.host, row["id"]);
     shown.insert("url".into(), url.into());
@@ -197,7 +198,7 @@ fn update(call: &mut Call<'_>) -> Answered {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    let mut row = call.changeable(FILES)?;
+    let mut row = call.deletable(FILES)?;
     row.insert("active_flag".into(), false.into());
     row.insert("update_time".into(), time::v1(call.now).into());
     let id = row["id"].clone();

@@ -66,11 +66,11 @@ pub(in crate::simulator) fn count(store: &Store, entity: Entity, id: i64) -> usi
 fn list(call: &mut Call<'_>) -> Answered {
     let (entity, record) = followed(call)?;
     let limit = limit(call, 500)?;
-    let after = call.param("cursor").map(|cursor| decode(FOLLOWERS, cursor)).transpose()?.map_or(0, |(_, id)| id);
+    let after = call.param("cursor").map(|cursor| decode(call, FOLLOWERS, cursor)).transpose()?.map_or(0, |(_, id)| id);
     let mut left = followers(call, entity, record).into_iter().filter(|(user, _)| *user > after);
     let page: Vec<(i64, Row)> = left.by_ref().take(limit).collect();
     let cursor = match (page.last(), left.next()) {
-        (Some((user, _)), Some(_)) => encode(FOLLOWERS, (*user, *user)),
+        (Some((user, _)), Some(_)) => encode(call.now, FOLLOWERS, (*user, *user)),
         _ => Value::Null,
     };
     let show = |(user, row): &(i64, Row)| json!({ "user_id": user, "add_time": row["add_time"] });

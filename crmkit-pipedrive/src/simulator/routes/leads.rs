@@ -9,6 +9,7 @@ use crate::simulator::listing::{due, filtered, v1_page};
 use crate::simulator::store::Entity;
 use crate::simulator::table::{Stored, flag, fold, int, text};
 use crate::simulator::time;
+use crate::simulator::visibility::Sight;
 
 const LEADS: Entity = Entity::Leads;
 
@@ -56,9 +57,11 @@ fn list(call: &Call<'_>, archived: bool) -> Answered {
         let place = text(row, "id").and_then(|uuid| call.store.by_uuid(LEADS, uuid));
         filtered.as_ref().is_none_or(|filtered| place.is_some_and(|place| filtered.contains(&place)))
     };
+    let sight = Sight::of(call);
     let keep = |stored: &&Stored| {
         let row = &stored.row;
-        fits(row)
+        sight.admits(call, LEADS, row)
+            && fits(row)
             && filters.iter().all(|(link, target)| int(row, link) == Some(*target))
             && since.is_none_or(|since| stored.updated >= since)
             && flag(row, "is_archived") == archived
@@ -86,8 +89,7 @@ fn list(call: &Call<'_>, archived: bool) -> Answered {
 }
 
 fn get(call: &mut Call<'_>) -> Answered {
-    let stored = call.store.table(LEADS).live(call.place(LEADS)?).ok_or_else(|| Answer::gone(LEADS))?;
-    Ok(Answer::ok(show(call, &stored.row)))
+    Ok(Answer::ok(show(call, &call.changeable(LEADS)?)))
 }
 
 fn create(call: &mut Call<'_>) -> Answered {
@@ -147,8 +149,12 @@ fn save(call: &mut Call<'_>, mut row: Row) -> Answered {
 
 fn check(call: &Call<'_>, body: &Row) -> Result<(), Answer> {
     let wrong = |message: &str| Err(Answer::error(400, message));
-    if text(body, "title").is_some_and(|title| title.trim().is_empty() || title.chars().count() > 255) {
-        return wrong("Title must have 1 to 255 characters.");
+    if text(body, "title").is_some_and(|title| title.trim().is_empty()) {
+        return wrong("Title must be given.");
+    }
+    let longest = call.profile.switches.name_chars;
+    if longest > 0 && text(body, "title").is_some_and(|title| title.chars().count() > longest) {
+        return wrong("Title is too long.");
     }
     if let Some(owner) = int(body, "owner_id")
         && call.require_active_user("owner_id", owner).is_err()
@@ -183,7 +189,7 @@ fn check(call: &Call<'_>, body: &Row) -> Result<(), Answer> {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    let row = call.changeable(LEADS)?;
+    let row = call.deletable(LEADS)?;
     let id = row["id"].clone();
     remove(call, row);
     Ok(Answer::ok(json!({ "id": id })))

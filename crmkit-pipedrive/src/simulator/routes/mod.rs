@@ -4,20 +4,24 @@ mod activities;
 mod activity_types;
 pub(super) mod conversions;
 pub(super) mod currencies;
+mod deal_products;
 mod deals;
 mod fields;
+mod fields_v1;
 pub(super) mod files;
 mod filters;
 pub(super) mod followers;
 mod lead_labels;
 mod lead_values;
 mod leads;
+mod merges;
 mod notes;
 mod organizations;
 pub(super) mod participants;
 mod persons;
 mod pipelines;
-mod records;
+mod products;
+pub(super) mod records;
 mod relationships;
 mod search;
 mod stages;
@@ -36,6 +40,7 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         pipelines::route,
         stages::route,
         fields::route,
+        fields_v1::route,
         organizations::route,
         persons::route,
         deals::route,
@@ -48,6 +53,9 @@ pub(super) fn find(method: &str, template: &str) -> Option<Route> {
         participants::route,
         followers::route,
         filters::route,
+        products::route,
+        deal_products::route,
+        merges::route,
         relationships::route,
         notes::route,
         currencies::route,

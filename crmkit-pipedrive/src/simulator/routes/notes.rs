@@ -9,6 +9,7 @@ use crate::simulator::listing::v1_page;
 use crate::simulator::store::Entity;
 use crate::simulator::table::{Stored, flag, int, link, text};
 use crate::simulator::time;
+use crate::simulator::visibility::Sight;
 
 const MAX_CONTENT: usize = 100_000;
 const PARENTS: [(&str, &str, Entity); 3] = [
@@ -114,6 +115,12 @@ fn create(call: &mut Call<'_>) -> Answered {
         "user_id": call.user,
     });
     let Value::Object(row) = defaults else { unreachable!("the defaults are an object") };
+    let cap = call.profile.switches.notes_per_deal_cap;
+    let deal = body.get("deal_id").and_then(integer).filter(|_| cap > 0);
+    if deal.is_some_and(|deal| call.store.table(Entity::Notes).linked_count("deal_id", deal) >= cap) {
+        let message = "Couldn't add the note. Notes limit per deal reached.";
+        return Err(Answer::capped(message, "feature_capping_notes_limit"));
+    }
     save(call, &body, row)
 }
 
@@ -139,6 +146,10 @@ fn write(call: &Call<'_>, body: &Row, row: &mut Row) -> Result<(), Answer> {
             let id = integer(value);
             if !value.is_null() && id.is_none_or(|id| call.store.table(*entity).live(id).is_none()) {
                 return Err(missing_parent(name));
+            }
+            let parent = id.and_then(|id| call.store.table(*entity).live(id));
+            if parent.is_some_and(|parent| !Sight::of(call).admits(call, *entity, &parent.row)) {
+                return Err(Answer::error(403, &format!("Insufficient visibility to the associated {name}")));
             }
             row.insert(key.clone(), id.into());
         } else if key == "lead_id" {
@@ -172,6 +183,10 @@ fn write(call: &Call<'_>, body: &Row, row: &mut Row) -> Result<(), Answer> {
         return Err(Answer::error(400, "Note content must be given."));
     }
     let lead = text(row, "lead_id").is_some();
+    let parents = usize::from(lead) + PARENTS.iter().filter(|(link, ..)| int(row, link).is_some()).count();
+    if call.profile.switches.notes_have_one_parent && parents > 1 {
+        return Err(Answer::error(400, "Note can be attached to one item only."));
+    }
     if !lead && PARENTS.iter().all(|(link, ..)| int(row, link).is_none()) {
         return Err(Answer::error(400, "Note must be attached to a deal, person, organization or lead."));
     }

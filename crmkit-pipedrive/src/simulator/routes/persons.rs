@@ -65,8 +65,17 @@ fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(), Answer> {
     if let Some(org) = int(&body, "org_id") {
         call.require(Entity::Organizations, "org_id", org)?;
     }
+    let switches = &call.profile.switches;
     for key in ["emails", "phones", "im"] {
         if let Some(Value::Array(items)) = body.get_mut(key) {
+            let cap = switches.emails_per_person_cap;
+            if cap > 0 && items.len() > cap {
+                return Err(Answer::invalid(key, &format!("At most {cap} values are allowed.")));
+            }
+            let address = |item: &Value| item["value"].as_str().is_some_and(looks_like_email);
+            if key == "emails" && switches.emails_are_checked && !items.iter().all(address) {
+                return Err(Answer::invalid("emails.value", "This value is not a valid email address."));
+            }
             settle_primary(key, items)?;
         }
     }
@@ -80,6 +89,11 @@ fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(), Answer> {
     write_name(&mut body, row);
     row.extend(body);
     Ok(())
+}
+
+fn looks_like_email(text: &str) -> bool {
+    let parts = text.split_once('@').filter(|_| !text.contains(char::is_whitespace));
+    parts.is_some_and(|(user, domain)| !user.is_empty() && domain.contains('.') && !domain.contains('@'))
 }
 
 /// Fills in what is left out: the label, and the first as primary. Two primaries are refused.

@@ -23,7 +23,8 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 
 fn list(call: &mut Call<'_>) -> Answered {
     let listing = Listing::read(call, Entity::Pipelines, &[])?;
-    let (page, cursor) = listing.page(call.store.table(Entity::Pipelines), false, |_| true);
+    let (page, cursor) =
+        listing.page(call.store.table(Entity::Pipelines), call.profile.switches.deleted_stages_listed, |_| true);
     let rows: Value = page.into_iter().map(|stored| Value::Object(stored.row.clone())).collect();
     Ok(Answer::with(rows, next_cursor(cursor)))
 }

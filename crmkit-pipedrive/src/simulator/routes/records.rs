@@ -10,6 +10,7 @@ use crate::simulator::store::Entity;
 use crate::simulator::table::{Stored, int, link_key, text};
 use crate::simulator::time;
 use crate::simulator::view::View;
+use crate::simulator::visibility::Sight;
 
 /// Checks the common keys of a body and writes them into `row`.
 pub(super) fn write_common(call: &Call<'_>, entity: Entity, body: &mut Row, row: &mut Row) -> Result<(), Answer> {
@@ -20,6 +21,12 @@ pub(super) fn write_common(call: &Call<'_>, entity: Entity, body: &mut Row, row:
         && !call.profile.tier.visibilities().contains(&visibility)
     {
         return Err(Answer::forbidden());
+    }
+    let longest = call.profile.switches.name_chars;
+    for key in ["name", "title"] {
+        if longest > 0 && text(body, key).is_some_and(|name| name.chars().count() > longest) {
+            return Err(Answer::invalid(key, "The length of this value is out of range."));
+        }
     }
     if let Some(labels) = body.get("label_ids") {
         custom::check_labels(call, entity, labels)?;
@@ -120,6 +127,8 @@ pub(super) fn list_some(
     keep: impl Fn(&Row) -> bool,
 ) -> Answered {
     let view = View::read(call, entity)?;
+    let sight = Sight::of(call);
+    let keep = |row: &Row| keep(row) && sight.admits(call, entity, row);
     let (page, cursor) = listing.page(call.store.table(entity), deleted, keep);
     let show = |stored: &Stored| view.show(call.store, &stored.row);
     Ok(Answer::with(page.into_iter().map(show).collect::<Value>(), next_cursor(cursor)))
@@ -127,7 +136,7 @@ pub(super) fn list_some(
 
 /// Deletes the record in the path, and what hangs on it if the switch says so.
 pub(super) fn delete(call: &mut Call<'_>, entity: Entity) -> Answered {
-    let row = call.changeable(entity)?;
+    let row = call.deletable(entity)?;
     let id = call.delete(entity, row.clone());
     if call.profile.switches.delete_cascades {
         cascade(call, entity, &id);
@@ -136,12 +145,13 @@ pub(super) fn delete(call: &mut Call<'_>, entity: Entity) -> Answered {
 }
 
 /// How others point at a record of this kind.
-pub(super) fn link_to(entity: Entity) -> &'static str {
+pub(in crate::simulator) fn link_to(entity: Entity) -> &'static str {
     match entity {
         Entity::Deals => "deal_id",
         Entity::Persons => "person_id",
         Entity::Leads => "lead_id",
         Entity::Activities => "activity_id",
+        Entity::Products => "product_id",
         _ => "org_id",
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
         ("GET", "/api/v2/organizations/search") => |call| search(call, &[Entity::Organizations], 500),
         ("GET", "/api/v2/leads/search") => |call| search(call, &[Entity::Leads], 500),
         ("GET", "/api/v1/leads/search") => leads_v1,
+        ("GET", "/api/v2/products/search") => |call| search(call, &[Entity::Products], 500),
         ("GET", "/api/v2/itemSearch") => items,
         ("GET", "/api/v2/itemSearch/field") => by_field,
         _ => return None,
@@ -29,7 +30,7 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 
 fn items(call: &mut Call<'_>) -> Answered {
     let types = call.list_param("item_types");
-    let searched = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads];
+    let searched = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads, Entity::Products];
     let wanted: Vec<Entity> =
         searched.into_iter().filter(|entity| types.is_empty() || types.contains(&entity.singular())).collect();
     search(call, &wanted, 100)
@@ -62,7 +63,14 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 fn haystack(call: &Call<'_>, entity: Entity, row: &Row, wanted: &[&str]) -> Vec<String> {
     let asked = |name: &str| wanted.is_empty() || wanted.contains(&name);
     let mut found = Vec::new();
-    let keys = [("title", "title"), ("name", "name"), ("email", "emails"), ("phone", "phones"), ("address", "address")];
+    let keys = [
+        ("title", "title"),
+        ("name", "name"),
+        ("email", "emails"),
+        ("phone", "phones"),
+        ("address", "address"),
+        ("code", "code"),
+    ];
     for (_, key) in keys.into_iter().filter(|(name, _)| asked(name)) {
         texts(row.get(key).unwrap_or(&Value::Null), &mut found);
     }
@@ -104,12 +112,15 @@ fn leads_v1(call: &mut Call<'_>) -> Answered {
 fn search(call: &mut Call<'_>, entities: &[Entity], max: usize) -> Answered {
     let limit = limit(call, max)?;
     // The offset of a search is a place in its result, not a key.
-    let (_, start) = call.param("cursor").map_or(Ok((0, 0)), |cursor| decode(Entity::Deals, cursor))?;
+    let (_, start) = call.param("cursor").map_or(Ok((0, 0)), |cursor| decode(call, Entity::Deals, cursor))?;
     let start = usize::try_from(start).unwrap_or(0);
     let found = find(call, entities)?;
     let more = found.len() > start + limit;
-    let cursor =
-        if more { encode(Entity::Deals, (0, i64::try_from(start + limit).unwrap_or(i64::MAX))) } else { Value::Null };
+    let cursor = if more {
+        encode(call.now, Entity::Deals, (0, i64::try_from(start + limit).unwrap_or(i64::MAX)))
+    } else {
+        Value::Null
+    };
     let items: Vec<Value> = found.into_iter().skip(start).take(limit).map(|found| hit(call, found)).collect();
     Ok(Answer::with(json!({ "items": items }), next_cursor(cursor)))
 }
@@ -189,6 +200,10 @@ fn item(call: &Call<'_>, entity: Entity, row: &Row) -> Value {
             shown["phones"] = values("phones");
             shown["organization"] = named("org_id", Entity::Organizations);
         }
+        Entity::Products => {
+            shown["name"] = row["name"].clone();
+            shown["code"] = row["code"].clone();
+        }
         _ => {
             shown["name"] = row["name"].clone();
             shown["address"] = row["address"]["value"].clone();
@@ -201,13 +216,13 @@ fn by_field(call: &mut Call<'_>) -> Answered {
     let how = call.param("match").unwrap_or("exact");
     let term = term(call, if how == "exact" { 1 } else { 2 })?;
     let limit = limit(call, 500)?;
-    let entities = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads];
+    let entities = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads, Entity::Products];
     let wanted = call.param("entity_type").unwrap_or_default();
     let entity = entities.into_iter().find(|entity| entity.singular() == wanted);
     let (Some(entity), Some(field)) = (entity, call.param("field")) else {
         return Err(Answer::invalid("field", "This field is required."));
     };
-    let after = call.param("cursor").map(|cursor| decode(entity, cursor)).transpose()?;
+    let after = call.param("cursor").map(|cursor| decode(call, entity, cursor)).transpose()?;
     let table = call.store.table(entity);
     let mut found: Vec<(i64, Value)> = Vec::new();
     for id in table.ids(after.map(|(_, id)| id), false) {
@@ -224,7 +239,7 @@ fn by_field(call: &mut Call<'_>) -> Answered {
             if found.len() == limit {
                 let last = found.last().map_or(0, |(id, _)| *id);
                 let rows: Value = found.into_iter().map(|(_, row)| row).collect();
-                return Ok(Answer::with(rows, next_cursor(encode(entity, (last, last)))));
+                return Ok(Answer::with(rows, next_cursor(encode(call.now, entity, (last, last)))));
             }
             let name = stored.row.get("name").or_else(|| stored.row.get("title"));
             found.push((id, json!({ "id": stored.row["id"], "name": name })));

@@ -30,7 +30,8 @@ pub(super) fn of_pipeline(store: &Store, pipeline: i64) -> impl Iterator<Item = 
 
 fn list(call: &mut Call<'_>) -> Answered {
     let listing = Listing::read(call, Entity::Stages, &["pipeline_id"])?;
-    let (page, cursor) = listing.page(call.store.table(Entity::Stages), false, |_| true);
+    let (page, cursor) =
+        listing.page(call.store.table(Entity::Stages), call.profile.switches.deleted_stages_listed, |_| true);
     let rows: Value = page.into_iter().map(|stored| Value::Object(stored.row.clone())).collect();
     Ok(Answer::with(rows, next_cursor(cursor)))
 }
