@@ -182,7 +182,7 @@ pub(crate) fn clock() -> JumpingClock {
 pub(crate) struct Options {
     /// The account counts.
     pub(crate) limits: bool,
-    /// The connector loses patience within two seconds.
+    /// The connector loses patience within seconds.
     pub(crate) impatient: bool,
     /// The host's tokens.
     pub(crate) credentials: Option<Arc<dyn Credentials>>,
@@ -196,7 +196,7 @@ pub(crate) fn connector(simulator: &PipedriveSimulator, clock: &JumpingClock, op
     config.token = config.token.filter(|_| options.credentials.is_none());
     config.reset_hour = Some(0);
     if options.impatient {
-        config.timeout_seconds = 2;
+        config.timeout_seconds = 6;
     }
     // A connection that was closed meanwhile must not be mistaken for one that breaks.
     let client = ClientBuilder::new().pool_max_idle_per_host(0);

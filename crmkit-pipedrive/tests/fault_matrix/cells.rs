@@ -1,6 +1,13 @@
 //! The cells: each fault on each request, by itself.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use crmkit_core::{
@@ -183,17 +190,20 @@ async fn a_refused_connection_sends_nothing() {
     }
 }
 
-/// A host with a second token.
+/// A host with a second token, which it gives to whoever was refused the first.
 #[derive(Debug)]
 struct Renewing {
     first: String,
     second: String,
+    /// It gives the second at once.
+    renewed: AtomicBool,
 }
 
 #[async_trait]
 impl Credentials for Renewing {
     async fn token(&self) -> Result<SecretString> {
-        Ok(SecretString::from(self.first.clone()))
+        let token = if self.renewed.load(Ordering::Relaxed) { &self.second } else { &self.first };
+        Ok(SecretString::from(token.clone()))
     }
 
     async fn refresh(&self, refused: &SecretString) -> Result<SecretString> {
@@ -209,14 +219,15 @@ async fn a_host_that_renews_its_token_notices_nothing() {
         let mut bench = Bench::start(&Options::default()).await;
         let first = bench.simulator.token().to_owned();
         let second = bench.simulator.replace_token().unwrap();
-        let credentials: Arc<dyn Credentials> = Arc::new(Renewing { first, second });
-        let options = Options { credentials: Some(credentials), ..Options::default() };
+        let host = Arc::new(Renewing { first, second, renewed: AtomicBool::new(false) });
+        let options = Options { credentials: Some(host.clone()), ..Options::default() };
         bench.crm = crate::account::connector(&bench.simulator, &bench.clock, &options);
         bench.crm.describe().await.unwrap();
         let earlier = bench.simulator.requests().len();
         let mut result = operation.perform(&bench).await;
         if operation.streams() {
             assert!(matches!(result.as_ref().unwrap_err().retry(), Retry::After(_)), "{}", operation.name);
+            host.renewed.store(true, Ordering::Relaxed);
             result = operation.perform(&bench).await;
         }
         result.unwrap_or_else(|error| panic!("{}: {error}", operation.name));
