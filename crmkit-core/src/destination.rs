@@ -8,8 +8,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Abilities, FieldName, FieldSchema, FieldType, FileSink, ObjectName, ObjectSchema, Page, PageRequest, Predicate,
-    RecordId, Result, Schema, Value,
+    Abilities, Allowance, FieldName, FieldSchema, FieldType, FileSink, ObjectCost, ObjectName, ObjectSchema, Page,
+    PageRequest, Predicate, RecordId, Result, Schema, Value,
 };
 
 /// Field values in the order they were set.
@@ -37,6 +37,15 @@ pub struct Destination {
     pub caps: IndexMap<String, u64>,
     /// What a person should know about this CRM before moving to it.
     pub gotchas: Vec<String>,
+    /// What calls cost, per object; one request each where it says nothing.
+    #[serde(default)]
+    pub costs: IndexMap<ObjectName, ObjectCost>,
+    /// How much it may be asked, where that is known.
+    #[serde(default)]
+    pub allowance: Option<Allowance>,
+    /// What may start by itself when records of an object arrive: automations, webhooks, mails.
+    #[serde(default)]
+    pub quiet: IndexMap<ObjectName, Vec<String>>,
     /// What an object that `prepare` makes will be like, where the interface can make objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_object: Option<CustomObject>,
@@ -55,6 +64,9 @@ impl Destination {
             permissions: IndexMap::new(),
             caps: IndexMap::new(),
             gotchas: Vec::new(),
+            costs: IndexMap::new(),
+            allowance: None,
+            quiet: IndexMap::new(),
             custom_object: None,
         }
     }

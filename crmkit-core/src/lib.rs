@@ -103,6 +103,7 @@ mod clock;
 mod coerce;
 mod compare;
 mod concept;
+mod cost;
 mod credentials;
 mod destination;
 mod digest;
@@ -140,6 +141,7 @@ pub use clock::{Clock, Hold};
 pub use coerce::{can_coerce, coerce, label_options};
 pub use compare::{same_value, visible_text};
 pub use concept::{FieldConcept, ObjectConcept};
+pub use cost::{Allowance, AllowanceWindow, CostUnit, ObjectCost, Price};
 pub use credentials::{Credentials, FixedToken};
 pub use destination::{
     CustomObject, Destination, DestinationWriter, ExistingItem, Fields, ItemKind, Operation, OperationKind, Permission,
@@ -166,8 +168,10 @@ pub use migration::{
     UncertainCount, VerifiedCount,
 };
 pub use migration::{
-    Audit, AuditOptions, Distinct, Duplicates, Expected, FieldProfile, Grade, LineDiff, MappingDiff, ObjectAudit,
-    PhaseCost, PlannedItem, Review, SourceStage, audit, propose, review,
+    Audit, AuditOptions, Compatibility, Distinct, DuplicateGroup, DuplicateMember, Duplicates, Effort, Efforts,
+    Expected, Factor, FactorKind, FactorWeight, FieldProfile, Grade, LeftField, LineDiff, LineKind, MappingDiff,
+    ObjectAudit, ObjectFit, Oversize, OwnerOutcome, OwnerReview, OwnersReview, PhaseCost, PlannedItem, QuietItem,
+    Review, ReviewOptions, SameBy, SourceStage, Stale, Timeline, TypeClash, audit, propose, review, review_with,
 };
 pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};
@@ -175,9 +179,9 @@ pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
 pub(crate) use plan::custom_fields;
 pub use plan::{
-    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, ItemPlan, Mapping, MatchPolicy, MatchRule, ObjectPlan,
-    Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question, RollbackPlan,
-    SamplePlan, StagePlan, TransformCall, Unresolved,
+    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, GonePolicy, ItemPlan, Mapping, MatchPolicy, MatchRule,
+    ObjectPlan, Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question,
+    RollbackPlan, SamplePlan, StagePlan, TransformCall, Unresolved,
 };
 pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};

@@ -38,6 +38,8 @@ pub struct CompiledMapping {
     when: Option<Predicate>,
     exclude: HashSet<RecordId>,
     merge: IndexMap<RecordId, RecordId>,
+    /// Those that stand for others.
+    survivors: HashSet<RecordId>,
     /// The source field that tells how large a file is, where the destination object holds files.
     size: Option<FieldName>,
     lines: Vec<CompiledLine>,
@@ -79,6 +81,8 @@ pub struct Draft {
     pub owner: Option<RecordId>,
     /// Links in source terms.
     pub links: Vec<DraftLink>,
+    /// Fields of lines that had no value, which is what the source says now.
+    pub empty: Vec<FieldName>,
     /// Lossy steps, in words without values.
     pub notes: Vec<String>,
     /// Why the record has to wait for a person, if it has.
@@ -283,6 +287,7 @@ impl CompiledMapping {
             when: mapping.when.clone(),
             exclude: mapping.exclude.iter().cloned().collect(),
             merge: mapping.merge.clone(),
+            survivors: mapping.merge.values().cloned().collect(),
             size: source
                 .object(&mapping.from)
                 .and_then(|object| object.by_concept(FieldConcept::Size))
@@ -302,6 +307,27 @@ impl CompiledMapping {
         } else {
             Selection::Selected
         }
+    }
+
+    /// The source records that were merged into this one, also by way of others, in the plan's order.
+    pub(crate) fn absorbed(&self, record: &RecordRef) -> Vec<RecordRef> {
+        if !self.survivors.contains(&record.id) {
+            return Vec::new();
+        }
+        let stands_for = |merged: &RecordId| {
+            let mut at = merged;
+            // As many steps as there are merges: a checked plan has no circle, and an unchecked one must not hang.
+            for _ in &self.merge {
+                match self.merge.get(at) {
+                    Some(next) if *next == record.id => return true,
+                    Some(next) => at = next,
+                    None => return false,
+                }
+            }
+            false
+        };
+        let merged = self.merge.keys().filter(|merged| stands_for(merged));
+        merged.map(|id| RecordRef { object: record.object.clone(), id: id.clone() }).collect()
     }
 
     /// What an update does with a value that is there.
@@ -375,6 +401,7 @@ impl CompiledLine {
                 }
             })
             .collect();
+        let noted = draft.notes.len();
         let mut cx = FieldContext::new(settings);
         let mut answer = Ok(());
         for transform in &self.transforms {
@@ -396,7 +423,14 @@ impl CompiledLine {
         let Some(value) = value else {
             // An owner line without a value is the `unowned` case, which the engine decides.
             let needed = self.required && !matches!(self.kind, LineKind::Owner);
-            return if needed { Err(format!("{}: {} has no value", self.id, self.to.name)) } else { Ok(()) };
+            if needed {
+                return Err(format!("{}: {} has no value", self.id, self.to.name));
+            }
+            // A value that was lost on the way, with a note, does not make the field empty.
+            if matches!(self.kind, LineKind::Value) && draft.notes.len() == noted {
+                draft.empty.push(self.to.name.clone());
+            }
+            return Ok(());
         };
         match &self.kind {
             LineKind::Owner => {

@@ -223,6 +223,19 @@ async fn redirects_and_endless_answers_are_refused() {
 }
 
 #[tokio::test]
+async fn a_download_comes_as_it_is_sent_and_is_never_half() {
+    use futures::TryStreamExt;
+    let bench = Bench::new(&[Scripted::Status(429), Scripted::Long(500), Scripted::Truncate, Scripted::Status(400)]);
+    let transport = bench.transport();
+    let whole = transport.download(read()).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(whole.concat().len(), 500, "longer than the answers that are kept");
+    let half = transport.download(read()).await.unwrap().try_collect::<Vec<_>>().await.unwrap_err();
+    assert!(matches!((half.kind(), half.retry()), (ErrorKind::Unavailable, Retry::After(_))), "{half:?}");
+    assert_eq!(transport.download(read()).await.err().unwrap().kind(), ErrorKind::Rejected);
+    assert_eq!(bench.seen().len(), 4, "what was throttled was asked for again, what was cut was not");
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_once() {
     let refused = Scripted::Status(401);
     let bench = Bench::new(&[refused]);

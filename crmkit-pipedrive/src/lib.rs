@@ -35,6 +35,7 @@ mod client;
 mod config;
 mod connector;
 mod convert;
+mod cost;
 mod endpoint;
 mod error;
 mod files;

@@ -10,6 +10,7 @@ use crmkit_core::{
 use crate::{
     KIND, PipedriveConfig,
     convert::UNTIL,
+    cost,
     object::Object,
     wire::{ActivityType, Field, FieldOption, LeadLabel, Me, Pipeline, Stage, User as WireUser},
 };
@@ -53,6 +54,8 @@ impl Account {
             permissions: self.permissions().into_iter().map(|(name, may)| (name.to_owned(), may)).collect(),
             caps: caps.iter().filter_map(|(name, cap)| Some(((*name).to_owned(), (*cap)?))).collect(),
             gotchas: GOTCHAS.iter().map(|text| (*text).to_owned()).collect(),
+            costs: Object::ALL.into_iter().map(|object| (object.name().into(), cost::of(object))).collect(),
+            allowance: cost::allowance(config),
             ..Destination::new(KIND, self.me.company_id.to_string())
         }
     }

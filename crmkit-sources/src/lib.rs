@@ -2,6 +2,11 @@
 //!
 //! - `allegory` (default): [`allegory::ExportFolder`] reads Allegory's export folder or a zip archive of it, and through a
 //!   manifest that names files and columns any CRM's CSV files and JSON lines as they are.
+//! - `allegory-api`: [`allegory_api::AllegoryApi`](https://docs.rs/crmkit-sources/latest/crmkit_sources/allegory_api/struct.AllegoryApi.html)
+//!   reads the same over REST; with `simulator` there is a server to test against.
 
 #[cfg(feature = "allegory")]
 pub mod allegory;
+
+#[cfg(feature = "allegory-api")]
+pub mod allegory_api;

@@ -232,6 +232,67 @@ async fn links_by_name_are_never_the_first_hit() {
 }
 
 #[tokio::test]
+async fn a_call_with_a_name_that_fits_nobody_hangs_on_its_company_or_waits() {
+    let export = export(&[
+        ("contacts.csv", b"id,first_name,last_name\n1,Ann,Berg\n2,Bo,Cole\n3,bo, cole\n"),
+        ("calls.csv", b"id,contact_name,company_id\na,Nobody,7\nb,Nobody,\nc,Bo Cole,7\n"),
+    ]);
+    let calls = export.page("calls").await.items;
+    assert_eq!(text(&calls[0], "company_id"), "companies/7");
+    assert_eq!(text(&calls[0], "contact_name"), "Nobody", "the name is kept");
+    assert!(calls[0].doubts.is_empty() && !calls[0].fields.contains_key("contact_id"));
+    let doubts: Vec<_> = calls[1..].iter().map(|call| call.doubts[0].candidates.len()).collect();
+    assert_eq!(doubts, [0, 2], "a name that fits two is in doubt all the same");
+}
+
+#[tokio::test]
+async fn link_files_lead_to_custom_objects() {
+    let export = export(&[
+        ("contacts.csv", b"id,name\n1,Ann\n"),
+        ("custom/hearings.csv", b"id,name\n9,Hearing\n"),
+        ("links/contacts__hearings.csv", b"left_id,right_id\n1,9\n"),
+    ]);
+    let link = export.first("links/contacts__hearings").await;
+    assert_eq!((text(&link, "left_id"), text(&link, "right_id")), ("contacts/1".into(), "custom/hearings/9".into()));
+}
+
+#[tokio::test]
+async fn automations_are_records_with_their_definition() {
+    let welcome = "{\n  \"name\": \"Welcome\",\n  \"steps\": [1, {\"x\": \"é\"}]\n}\n";
+    let export = export(&[
+        ("contacts.csv", b"id,name\n1,Ann\n"),
+        ("workflows/w1.json", welcome.as_bytes()),
+        ("workflows/w2.json", b"[]"),
+        ("workflows/w3.json", b"{\"name\": "),
+        ("workflows/w4.json", b""),
+        ("workflows/readme.txt", b"no automation"),
+    ]);
+    let source = export.source().await;
+    assert_eq!(source.schema.objects["workflows"].concept, Some(crmkit_core::ObjectConcept::Automation));
+    assert_eq!(source.counts["workflows"], 2);
+    assert!(source.gotchas.iter().any(|gotcha| gotcha.starts_with("2 automations")), "{:?}", source.gotchas);
+    for limit in [1, 100] {
+        let (mut records, mut rejects) = (Vec::new(), Vec::new());
+        let mut request = PageRequest::first("workflows", limit);
+        loop {
+            let page = export.source.read(&request).await.unwrap();
+            records.extend(page.items);
+            rejects.extend(page.rejects);
+            match page.next {
+                Some(next) => request = request.at(next),
+                None => break,
+            }
+        }
+        assert_eq!(records.iter().map(|record| record.key.id.as_str()).collect::<Vec<_>>(), ["w1", "w2"]);
+        assert_eq!(text(&records[0], "name"), "Welcome");
+        assert_eq!(text(&records[0], "definition"), welcome);
+        assert_eq!(text(&records[1], "name"), "w2", "one without a name is called by its file");
+        let rejects: Vec<_> = rejects.iter().map(|reject| (reject.origin.as_str(), reject.code.as_str())).collect();
+        assert_eq!(rejects, [("workflows/w3.json", "not_json"), ("workflows/w4.json", "not_json")]);
+    }
+}
+
+#[tokio::test]
 async fn notes_hang_on_what_their_parent_type_names() {
     let csv = b"id,body,format,parent_type,parent_id\n1,<p>a</p>,html,Company,7\n2,b,text,matter,8\n3,c,,widget,9\n4,d,,alien,1\n";
     let export = export(&[("notes.csv", csv), ("custom/widgets.csv", b"id,name,cf_size\n9,W,3\n")]);

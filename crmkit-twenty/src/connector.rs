@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crmkit_core::{
-    Clock, Destination, Error, ErrorKind, ObjectName, ObjectSchema, Result, Retry,
+    Allowance, AllowanceWindow, Clock, CostUnit, Destination, Error, ErrorKind, ObjectCost, ObjectName, ObjectSchema,
+    Result, Retry,
     http::{Request, reqwest::Method},
 };
 use futures::lock::Mutex;
@@ -15,6 +16,9 @@ use crate::{
     metadata::{self, MetaObject},
     schema::Workspace,
 };
+
+/// Records that one call reads by their ids.
+const READ_BATCH: u32 = 100;
 
 const DESCRIBE: &str = "twenty.describe";
 
@@ -51,6 +55,16 @@ impl Twenty {
         for abilities in destination.abilities.values_mut() {
             abilities.batch = self.config.batch;
         }
+        let cost = ObjectCost { read_batch: READ_BATCH, ..ObjectCost::default() };
+        destination.costs = destination.schema.objects.keys().map(|name| (name.clone(), cost)).collect();
+        destination.allowance = (!self.config.unlimited).then(|| Allowance {
+            windows: vec![AllowanceWindow {
+                unit: CostUnit::Calls,
+                amount: self.config.calls.into(),
+                seconds: self.config.per_seconds,
+            }],
+            published: true,
+        });
         *kept = Some(Arc::new(workspace));
         Ok(destination)
     }

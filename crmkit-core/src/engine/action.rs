@@ -15,6 +15,8 @@ pub struct RunState {
     pub pass: PassRecord,
     /// The approval it needs is in the ledger.
     pub approved: bool,
+    /// Somebody paused the migration.
+    pub paused: bool,
     /// Units that are not done, in key order.
     pub open: Vec<UnitState>,
     /// The time.
@@ -47,6 +49,8 @@ pub enum Action {
         /// When.
         until: DateTime<Utc>,
     },
+    /// Somebody paused the migration: nothing new begins until it is resumed.
+    Paused,
     /// The pass is over.
     Finished,
 }
@@ -81,6 +85,12 @@ pub enum Outcome {
 /// Units of the lowest open phase run together, but for link units, which go one after the other so that cycles in the data are
 /// seen, and a phase's gate, which waits for all others.
 pub fn next_action(state: &RunState) -> Action {
+    if state.pass.cancelled {
+        return Action::Finished;
+    }
+    if state.paused {
+        return Action::Paused;
+    }
     if let (Some(gate), false) = (&state.pass.gate, state.approved) {
         return Action::WaitForApproval { gate: gate.clone() };
     }

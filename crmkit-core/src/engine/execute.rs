@@ -8,7 +8,7 @@ use crate::{
     Change, Error, ErrorKind, Lease, ObjectName, Page, PageRequest, Record, Result, Retry, Select, UnitKey, UnitState,
     UnitStatus,
     engine::{
-        Core, Event, Facts, Outcome, gate, gone, link, matching,
+        Core, Event, Facts, Outcome, gate, gone, link, matching, merge,
         pass::{GATE, PassContext, Task},
         retire, survey, undo, verify, write,
     },
@@ -73,6 +73,7 @@ async fn dispatch(core: &Core, cx: &PassContext, unit: UnitState, lease: &mut Le
         })?;
     match phase.task {
         Task::Match => matching::execute(core, cx, unit, lease).await,
+        Task::Gather => merge::execute(core, cx, unit, lease).await,
         Task::Write => write::execute(core, cx, unit, lease).await,
         Task::Link => link::execute(core, cx, unit, lease).await,
         Task::Gone => gone::execute(core, cx, unit, lease).await,

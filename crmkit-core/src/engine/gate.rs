@@ -42,7 +42,7 @@ pub(super) async fn execute(
     };
     // A person can take on held records, never a balance that does not hold. A sample shows what would be held, and what was held
     // before may be so again: no reason to stop either.
-    let chosen = matches!(cx.pass.kind, PassKind::Sample | PassKind::Resolve);
+    let chosen = matches!(cx.pass.kind, PassKind::Sample | PassKind::Resolve | PassKind::Repair);
     let admitted = decided == Some(true) || chosen;
     if let Some(reason) = reason.filter(|_| unbalanced || !admitted) {
         unit.status = UnitStatus::Blocked { reason: reason.clone() };

@@ -1,5 +1,7 @@
 //! The gone unit: which records were written earlier and are no longer at the source.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
 };
 
 /// A record that was written and is no longer among those that its mapping takes from the source: deleted there, or the mapping's
-/// condition no longer holds. Its destination record stays.
+/// condition no longer holds. Its destination record stays, unless the plan's `delta.gone` says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gone {
     /// The mapping that wrote it.
@@ -101,4 +103,55 @@ fn gone(cx: &PassContext, row: &Row, told: bool, certain: bool) -> Option<Change
     let (kind, key) = (gone_kind(&mapping), gone_key(&source));
     let gone = Gone { mapping, source, destination: row.destination.clone()?, pass: cx.pass.number, told, certain };
     Some(keep(&kind, key, &gone))
+}
+
+/// Why a person has to decide before the records that are gone go here, too: there are suspiciously many.
+pub(super) async fn too_many(core: &Core, cx: &PassContext, unit: &UnitState) -> Result<Option<String>> {
+    let facts = Facts(&*core.ledger);
+    // The first page speaks for all: the others are opened behind it.
+    if unit.key.page > 0 || facts.get::<bool>("gate", &unit.key.to_string()).await? == Some(true) {
+        return Ok(None);
+    }
+    let gone = facts.all::<Gone>(&gone_kind(&unit.key.mapping)).await?;
+    let gone = gone.iter().filter(|(_, gone)| gone.pass == cx.pass.number).count();
+    let counts = facts.counts(None).await?;
+    let main = counts.iter().filter(|count| count.mapping == unit.key.mapping && count.part == Part::main());
+    let written: u64 = main.filter(|count| count.state.is_written()).map(|count| count.rows).sum();
+    let shrink = cx.plan.delta.shrink;
+    let many = gone as f64 > shrink * written as f64;
+    Ok(many.then(|| {
+        format!("{gone} of {written} records are gone at the source, more than delta.shrink = {shrink} allows")
+    }))
+}
+
+/// Of some rows those whose source record is certainly gone, and to whose record nothing links that stays.
+pub(super) async fn removable(core: &Core, rows: Vec<Row>) -> Result<Vec<Row>> {
+    let rows = certainly_gone(core, rows).await?;
+    let records: Vec<RecordRef> = rows.iter().filter_map(|row| row.destination.clone()).collect();
+    if records.is_empty() {
+        return Ok(rows);
+    }
+    let linking = Facts(&*core.ledger).rows(&Select::LinkingTo(records)).await?;
+    let live: Vec<Row> = linking.into_iter().filter(|row| row.state.is_written()).collect();
+    let leaving: HashSet<_> = certainly_gone(core, live.clone()).await?.into_iter().map(|row| row.key).collect();
+    let needed: HashSet<RecordRef> =
+        live.into_iter().filter(|row| !leaving.contains(&row.key)).flat_map(|row| row.links).collect();
+    let goes = |row: &Row| row.destination.as_ref().is_none_or(|record| !needed.contains(record));
+    Ok(rows.into_iter().filter(goes).collect())
+}
+
+async fn certainly_gone(core: &Core, rows: Vec<Row>) -> Result<Vec<Row>> {
+    let facts = Facts(&*core.ledger);
+    let mut by_mapping: HashMap<MappingId, Vec<Row>> = HashMap::new();
+    for row in rows {
+        by_mapping.entry(row.key.mapping.clone()).or_default().push(row);
+    }
+    let mut certain = Vec::new();
+    for (mapping, rows) in by_mapping {
+        let keys = rows.iter().map(|row| gone_key(&source_of(row))).collect();
+        let known: HashMap<String, Gone> = facts.at(&gone_kind(&mapping), keys).await?.into_iter().collect();
+        let sure = |row: &Row| known.get(&gone_key(&source_of(row))).is_some_and(|gone| gone.certain || gone.told);
+        certain.extend(rows.into_iter().filter(sure));
+    }
+    Ok(certain)
 }

@@ -11,6 +11,7 @@ use crate::{
         pass::PassContext,
         recover::{Found, Recovered, recover},
         send::{conclude, send, unchanged},
+        touched::remember,
         undo::prior_values,
         work::{Work, held, row_of, seal, settled},
     },
@@ -133,8 +134,10 @@ pub(super) async fn execute(
             None => patches.push((row, own, link.field, Value::link(to))),
         }
     }
+    remember(cx, &mut changes);
     lease.commit(&changes).await?;
     let Patched { mut work, prior, mut changes, before } = patch(core, cx, mapping, patches).await?;
+    remember(cx, &mut changes);
     reseal(core, mapping, &before, &mut changes).await?;
     lease.commit(&changes).await?;
     work.extend(carriers);

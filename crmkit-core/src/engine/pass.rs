@@ -11,7 +11,7 @@ use crate::{
     PageRequest, PhaseTask, Plan, Prepared, PreparedItem, RecordRef, Result, Source, SourceUser, UnitState, Value,
     compare::same_value,
     engine::{Core, Facts},
-    migration::{REOPENED, with_decisions},
+    migration::{DIFFERING, REOPENED, SPOT, with_decisions},
 };
 
 /// What a pass is for.
@@ -26,6 +26,10 @@ pub enum PassKind {
     Resolve,
     /// What is new or has changed since.
     Delta,
+    /// Rewrites what the last reconciliation found different, and nothing else.
+    Repair,
+    /// Reads some records back and compares them.
+    Spot,
     /// Reads everything written back and compares it.
     Reconcile {
         /// The pass whose records are read; all where absent.
@@ -53,15 +57,30 @@ impl PassKind {
             Self::Initial => "initial",
             Self::Resolve => "resolve",
             Self::Delta => "delta",
+            Self::Repair => "repair",
+            Self::Spot => "spot",
             Self::Reconcile { .. } => "reconcile",
             Self::Preview { .. } => "preview",
             Self::Rollback { .. } => "rollback",
         }
     }
 
+    /// The pass that it takes back, or would, where it is one of several.
+    pub(crate) fn takes_back(self) -> Option<u32> {
+        match self {
+            Self::Preview { of } | Self::Rollback { of, .. } => of,
+            _ => None,
+        }
+    }
+
+    /// Whether it writes on what earlier passes wrote.
+    pub(crate) fn follows(self) -> bool {
+        matches!(self, Self::Resolve | Self::Delta | Self::Repair)
+    }
+
     /// Whether its units write to the destination.
     pub fn writes(self) -> bool {
-        !matches!(self, Self::Reconcile { .. } | Self::Preview { .. })
+        !matches!(self, Self::Reconcile { .. } | Self::Spot | Self::Preview { .. })
     }
 }
 
@@ -81,6 +100,9 @@ pub struct PassRecord {
     pub started: DateTime<Utc>,
     /// When it ended, if it has.
     pub finished: Option<DateTime<Utc>>,
+    /// Somebody ended it before all was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
 }
 
 impl PassRecord {
@@ -106,6 +128,8 @@ pub struct Phase {
 pub enum Task {
     /// Learns which records the destination has already.
     Match,
+    /// Learns what reviewed duplicates give to the record that stands for them.
+    Gather,
     /// Writes records.
     Write,
     /// Sets the links that had to wait.
@@ -142,6 +166,8 @@ pub(crate) struct PassContext {
     pub(crate) sample: Option<HashSet<RecordRef>>,
     /// The pass that walked the source first for the records this one is about: its own number, or the pass that it looks at.
     pub(crate) walk: u32,
+    /// It takes back a pass that came after others: what those wrote stays.
+    pub(crate) later: bool,
     /// Passes that a finished rollback took back: what they changed was given back, and people may have changed it since.
     pub(crate) given_back: HashSet<u32>,
 }
@@ -192,9 +218,7 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     // What takes back maps nothing, and goes on when part of what `prepare` made is gone already.
     let mapped = match pass.kind {
         PassKind::Preview { .. } | PassKind::Rollback { .. } => Plan { mappings: Vec::new(), ..plan.clone() },
-        PassKind::Sample | PassKind::Initial | PassKind::Resolve | PassKind::Delta | PassKind::Reconcile { .. } => {
-            plan.clone()
-        }
+        _ => plan.clone(),
     };
     let compiled = CompiledPlan::compile(&mapped, &source.schema, &destination, &core.transforms, &prepared, &deferred)
         .map_err(|problems| plan_error(&problems))?;
@@ -203,11 +227,14 @@ pub(crate) async fn describe_pass(core: &Core, pass: PassRecord) -> Result<PassC
     let sample = match pass.kind {
         PassKind::Sample => Some(records(facts, "sample").await?),
         PassKind::Resolve => Some(records(facts, REOPENED).await?),
+        PassKind::Repair => Some(records(facts, DIFFERING).await?),
+        PassKind::Spot => Some(records(facts, SPOT).await?),
         _ => None,
     };
     let passes: Vec<PassRecord> = facts.all("pass").await?.into_iter().map(|(_, pass)| pass).collect();
     let (walk, given_back) = (walk_of(&passes, &pass), given_back(&passes));
-    Ok(PassContext { pass, plan, compiled, source, destination, owners, sample, walk, given_back })
+    let later = passes.iter().any(|known| pass.kind.takes_back() == Some(known.number) && known.kind.follows());
+    Ok(PassContext { pass, plan, compiled, source, destination, owners, sample, walk, later, given_back })
 }
 
 async fn records(facts: Facts<'_>, kind: &str) -> Result<HashSet<RecordRef>> {
@@ -219,7 +246,7 @@ fn walk_of(passes: &[PassRecord], pass: &PassRecord) -> u32 {
     let whole = |known: &&PassRecord| matches!(known.kind, PassKind::Initial | PassKind::Delta);
     match pass.kind {
         PassKind::Reconcile { of: Some(of) } => of,
-        PassKind::Reconcile { of: None } | PassKind::Resolve => {
+        PassKind::Reconcile { of: None } | PassKind::Resolve | PassKind::Repair | PassKind::Spot => {
             passes.iter().rfind(whole).map_or(pass.number, |last| last.number)
         }
         _ => pass.number,

@@ -33,8 +33,12 @@ pub async fn load_state(core: &Core, pass: u32) -> Result<RunState> {
         pages_in_flight: core.settings.pages_in_flight,
         pass: record,
         approved,
+        paused: facts.get::<serde_json::Value>("document", PAUSED).await?.is_some(),
     })
 }
+
+/// The key under which the ledger keeps that the migration is paused.
+pub(crate) const PAUSED: &str = "paused";
 
 /// How soon to ask again about a unit that somebody else works on.
 const BUSY: Duration = Duration::from_secs(1);

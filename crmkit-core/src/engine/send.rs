@@ -14,6 +14,7 @@ use crate::{
         Core, Event, LeaseGuard,
         file::{holds_files, store},
         pass::PassContext,
+        touched::remember,
         work::{Work, held, seal, settled},
     },
 };
@@ -102,6 +103,7 @@ pub(super) async fn send(
             },
         }
     }
+    remember(cx, &mut sent.changes);
     if uncertain > 0 {
         core.events.tell(Event::Uncertain { mapping: unit.mapping.clone(), writes: uncertain });
     }

@@ -10,6 +10,7 @@ use crate::{
         Core, Facts, LeaseGuard, PassKind,
         facts::keep,
         pass::{PassContext, pass_key},
+        touched::{self, Fate},
         work::seal,
     },
 };
@@ -42,20 +43,23 @@ pub(super) async fn execute(
     let PassKind::Preview { of } = cx.pass.kind else {
         return Err(Error::state("survey", "only a preview surveys").with_context("pass", cx.pass.number));
     };
-    let select = Select::Rows { mapping: unit.key.mapping.clone(), pass: of, states: WRITTEN.to_vec() };
-    let page = Facts(&*core.ledger).row_page(&select, unit.cursor.as_ref(), core.settings.page_size).await?;
+    let cursor = unit.cursor.clone();
+    let (page, fates) = touched::page(core, cx, &unit.key.mapping, of, WRITTEN.to_vec(), cursor.as_ref()).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
     let ours = Attached::load(core, &page.items).await?;
     let stored = fetch(core, &page.items).await?;
     let kind = kept_kind(cx.pass.number);
     let (mut remove, mut restore) = (0, 0);
     let mut changes = Vec::new();
-    for row in page.items.iter().filter(|row| !is_patch(row)) {
+    for row in page.items.iter().filter(|row| !is_patch(row) || fates.later()) {
         let Some(destination) = &row.destination else { continue };
-        match judge(cx, row, stored.get(destination), &ours) {
-            Judgement::Ours if row.made => remove += 1,
-            Judgement::Ours if row.state == RowState::Updated => restore += 1,
-            Judgement::Ours | Judgement::Gone => {}
+        match judge(cx, row, stored.get(destination), &ours, fates.of(row)) {
+            Judgement::Ours => match fates.of(row) {
+                Fate::Removed => remove += 1,
+                Fate::Restored => restore += 1,
+                Fate::Left => {}
+            },
+            Judgement::Gone => {}
             Judgement::Others(reason) => changes.extend(closure(core, &kind, destination, reason).await?),
         }
     }
@@ -81,12 +85,11 @@ pub(super) enum Judgement {
     Others(&'static str),
 }
 
-/// Judges one record by its seal and by what hangs on it.
-pub(super) fn judge(cx: &PassContext, row: &Row, stored: Option<&Stored>, ours: &Attached) -> Judgement {
+/// Judges one record by its seal and, where it would go, by what hangs on it.
+pub(super) fn judge(cx: &PassContext, row: &Row, stored: Option<&Stored>, ours: &Attached, fate: Fate) -> Judgement {
     let Some(destination) = &row.destination else { return Judgement::Gone };
     let Some(stored) = stored.filter(|stored| !stored.trashed) else { return Judgement::Gone };
-    let touched = row.made || row.state == RowState::Updated;
-    if !touched {
+    if fate == Fate::Left {
         return Judgement::Ours;
     }
     let volatile = cx.destination.abilities.get(&destination.object).map_or(&[][..], |abilities| &abilities.volatile);
@@ -102,7 +105,7 @@ pub(super) fn judge(cx: &PassContext, row: &Row, stored: Option<&Stored>, ours: 
     let known = |object: &ObjectName| {
         ours.0.get(destination).and_then(|ours| ours.get(object)).map_or(0, |ours| ours.len() as u64)
     };
-    if row.made && stored.attached.iter().any(|(object, count)| *count > known(object)) {
+    if fate == Fate::Removed && stored.attached.iter().any(|(object, count)| *count > known(object)) {
         return Judgement::Others("somebody attached something to it");
     }
     Judgement::Ours

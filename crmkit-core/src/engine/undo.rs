@@ -6,13 +6,15 @@ use futures::{StreamExt, stream};
 
 use crate::{
     Change, Digest, Entry, Error, FieldName, FieldType, Fields, IntendedOperation, Intent, LedgerKey, Operation,
-    OperationKind, Outcome, Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState, Value,
-    WriteBatch,
+    OperationKind, Outcome, Part, RecordRef, Removal, Result, Retry, Row, RowState, Select, Stored, UnitState,
+    UnitStatus, Value, WriteBatch,
     engine::{
         Core, Facts, LeaseGuard, PassKind,
         facts::keep,
+        gone,
         pass::PassContext,
         survey::{Attached, Judgement, Kept, WRITTEN, closure, fetch, is_patch, judge, kept_kind},
+        touched::{self, Fate, Fates},
         work::{seal, settled},
     },
 };
@@ -34,19 +36,30 @@ pub(super) async fn execute(
     lease: &mut LeaseGuard<'_>,
     parts: Parts,
 ) -> Result<Outcome> {
-    let PassKind::Rollback { of, preview } = cx.pass.kind else {
-        return Err(Error::state("undo", "only a rollback takes back").with_context("pass", cx.pass.number));
+    let (of, preview) = match cx.pass.kind {
+        PassKind::Rollback { of, preview } => (of, preview),
+        // Records that are gone at the source, where the plan says that they go here, too.
+        PassKind::Delta => (None, cx.pass.number),
+        _ => return Err(Error::state("undo", "only a rollback takes back").with_context("pass", cx.pass.number)),
     };
     let facts = Facts(&*core.ledger);
+    if cx.pass.kind == PassKind::Delta
+        && let Some(reason) = gone::too_many(core, cx, &unit).await?
+    {
+        unit.status = UnitStatus::Blocked { reason: reason.clone() };
+        lease.commit(&[Change::Unit(unit)]).await?;
+        return Ok(Outcome::Blocked { reason });
+    }
     // Rows of any state: what is taken back leaves no gap for the next page's rows to move into.
-    let select = Select::Rows { mapping: unit.key.mapping.clone(), pass: of, states: Vec::new() };
-    let page = facts.row_page(&select, unit.cursor.as_ref(), core.settings.page_size).await?;
+    let cursor = unit.cursor.clone();
+    let (page, fates) = touched::page(core, cx, &unit.key.mapping, of, Vec::new(), cursor.as_ref()).await?;
     lease.open_next(&mut unit, page.next.as_ref()).await?;
     let rows: Vec<Row> = page
         .items
         .into_iter()
         .filter(|row| WRITTEN.contains(&row.state) && (row.key.part == Part::main()) == (parts == Parts::Main))
         .collect();
+    let rows = if cx.pass.kind == PassKind::Delta { gone::removable(core, rows).await? } else { rows };
     // A request of an earlier attempt may still be on its way.
     if let Some(latest) = rows.iter().filter_map(|row| row.intent.as_ref()).map(|intent| intent.send_before).max() {
         let quiet = latest + core.settings.settle_after;
@@ -66,7 +79,7 @@ pub(super) async fn execute(
     let mut steps = Vec::new();
     for mut row in rows {
         let Some(destination) = row.destination.clone() else { continue };
-        if kept.contains(&destination) {
+        if kept.contains(&destination) || (fates.later() && fates.of(&row) == Fate::Left) {
             continue;
         }
         if is_patch(&row) {
@@ -75,22 +88,24 @@ pub(super) async fn execute(
                 None => continue,
                 // A link to what goes first may be emptied by the destination, and would look like somebody's change: it is
                 // taken back before, unless it cannot be cleared and goes with its record.
-                Some(main) if main.made && !clears(cx, core, &row, &destination).await? => continue,
+                Some(main) if goes(&fates, main) && !clears(cx, core, &row, &destination).await? => {
+                    continue;
+                }
                 Some(main) => row.seal = main.seal,
             }
         }
         let record = stored.get(&destination);
         let main = mains.get(&row.key).cloned();
-        match judge(cx, &row, record, &ours) {
+        match judge(cx, &row, record, &ours, fates.of(&row)) {
             Judgement::Gone => {
                 gone.push(destination);
                 changes.extend(settled(core, taken_back(row), "remove"));
             }
             Judgement::Others(reason) => changes.extend(closure(core, &kind, &destination, reason).await?),
-            Judgement::Ours if row.made && cannot_remove(cx, &destination) => {
+            Judgement::Ours if fates.of(&row) == Fate::Removed && cannot_remove(cx, &destination) => {
                 changes.extend(closure(core, &kind, &destination, "the destination cannot remove such records").await?);
             }
-            Judgement::Ours if row.made => steps.push(Step {
+            Judgement::Ours if fates.of(&row) == Fate::Removed => steps.push(Step {
                 row,
                 destination,
                 restore: None,
@@ -121,7 +136,8 @@ pub(super) async fn execute(
                             changes.push(Change::Settle(main));
                         }
                     }
-                    changes.extend(settled(core, taken_back(row), "restore"));
+                    let taken = given_back(core, cx, row, record).await?;
+                    changes.extend(settled(core, taken, "restore"));
                 } else {
                     let version = record.and_then(|record| record.version.clone());
                     steps.push(Step { row, destination, restore: Some(restore), version });
@@ -145,6 +161,11 @@ pub(super) async fn execute(
         .collect()
         .await;
     finish(core, cx, unit, lease, &kind, answers).await
+}
+
+/// Whether a link's record goes, too.
+fn goes(fates: &Fates, main: &Row) -> bool {
+    main.made && (!fates.later() || fates.of(main) == Fate::Removed)
 }
 
 /// The main rows of the records that these rows only changed.
@@ -177,6 +198,7 @@ async fn finish(
             Ok(stored) => {
                 records += 1;
                 let operation = if step.restore.is_some() { "restore" } else { "remove" };
+                let read = stored.clone();
                 if let Some(stored) = stored.filter(|_| is_patch(&step.row)) {
                     // The record's own change is taken back later, and must still be known for ours then.
                     let key = LedgerKey { part: Part::main(), ..step.row.key.clone() };
@@ -185,7 +207,11 @@ async fn finish(
                         changes.push(Change::Settle(main));
                     }
                 }
-                changes.extend(settled(core, taken_back(step.row), operation));
+                let taken = match step.restore {
+                    Some(_) => given_back(core, cx, step.row, read.as_ref()).await?,
+                    None => taken_back(step.row),
+                };
+                changes.extend(settled(core, taken, operation));
             }
             Err(error) => match error.retry() {
                 // Removing and restoring can be repeated: nothing has to be looked for first.
@@ -324,6 +350,51 @@ fn taken_back(mut row: Row) -> Row {
     row
 }
 
+/// The row after its record got its former values: where an earlier pass wrote the record, it stands for it as before.
+async fn given_back(core: &Core, cx: &PassContext, mut row: Row, record: Option<&Stored>) -> Result<Row> {
+    if !cx.later || !(row.made || wrote_earlier(core, cx, &row).await?) {
+        return Ok(taken_back(row));
+    }
+    if let Some(record) = record {
+        row.links = links_of(core, cx, &row, record).await?;
+    }
+    row.state = RowState::Unchanged;
+    row.seal = match (record, &row.destination) {
+        (Some(record), Some(destination)) => Some(seal(record, volatile_of(cx, destination))),
+        _ => None,
+    };
+    // What the source says now is not what is there.
+    row.hash = None;
+    row.intent = None;
+    Ok(row)
+}
+
+/// Where a record, or the field of it that a row is about, leads now.
+async fn links_of(core: &Core, cx: &PassContext, row: &Row, record: &Stored) -> Result<Vec<RecordRef>> {
+    let refs = |value: &Value| -> Vec<RecordRef> {
+        match value {
+            Value::List(values) => values.iter().filter_map(Value::as_ref_to).cloned().collect(),
+            one => one.as_ref_to().into_iter().cloned().collect(),
+        }
+    };
+    if !is_patch(row) {
+        let leads = record.fields.values().flat_map(refs);
+        return Ok(leads.filter(|to| cx.destination.abilities.contains_key(&to.object)).collect());
+    }
+    let fields = prior_values(core, cx, row).await?;
+    let leads = fields.keys().filter_map(|name| record.fields.get(name)).flat_map(refs);
+    Ok(row.links.first().cloned().into_iter().chain(leads).collect())
+}
+
+/// Whether a pass before the one that is taken back changed the record, too.
+async fn wrote_earlier(core: &Core, cx: &PassContext, row: &Row) -> Result<bool> {
+    let of = cx.pass.kind.takes_back().unwrap_or_default();
+    let kept = Facts(&*core.ledger).every(&Select::Prior(row.key.clone())).await?;
+    Ok(kept
+        .iter()
+        .any(|entry| matches!(entry, Entry::Prior(prior) if prior.pass < of && !cx.given_back.contains(&prior.pass))))
+}
+
 /// Whether what the fields held before can be put back whole.
 async fn clears(cx: &PassContext, core: &Core, row: &Row, destination: &RecordRef) -> Result<bool> {
     let (restore, stuck) = restorable(cx, destination, prior_values(core, cx, row).await?);
@@ -336,6 +407,7 @@ pub(super) async fn prior_values(core: &Core, cx: &PassContext, row: &Row) -> Re
     for entry in Facts(&*core.ledger).every(&Select::Prior(row.key.clone())).await? {
         if let Entry::Prior(prior) = entry
             && !cx.given_back.contains(&prior.pass)
+            && (!cx.later || cx.pass.kind.takes_back() == Some(prior.pass))
         {
             for (name, value) in prior.fields {
                 fields.entry(name).or_insert(value);

@@ -14,6 +14,7 @@ use crate::{
         intake::take_in,
         link::part_of,
         lookup::{Target, Targets, key_of},
+        merge,
         pass::{PassContext, pass_key},
     },
 };
@@ -71,17 +72,14 @@ pub(super) async fn execute(
 ) -> Result<Outcome> {
     let mapping = cx.compiled.mapping(&unit.key.mapping).expect("a pass names mappings of its plan");
     let page = lease.read_page(cx, &mapping.from, &mut unit).await?;
-    let taken = take_in(page, mapping, None, &mut unit);
+    let taken = take_in(page, mapping, cx.sample.as_ref(), &mut unit);
     let records =
         taken.into_iter().filter(|(_, selection)| *selection == Selection::Selected).map(|(record, _)| record);
     let Looked { written, lost } = look_up(core, cx, mapping, records.collect()).await?;
-    let drafts: Vec<(Record, Row, Draft)> = written
-        .into_iter()
-        .map(|(record, row)| {
-            let draft = cx.compiled.draft(mapping, &record);
-            (record, row, draft)
-        })
-        .collect();
+    let records: Vec<&Record> = written.iter().map(|(record, _)| record).collect();
+    let drafts = merge::drafts(core, cx, mapping, &records).await?;
+    let drafts: Vec<(Record, Row, Draft)> =
+        written.into_iter().zip(drafts).map(|((record, row), draft)| (record, row, draft)).collect();
     let links =
         drafts.iter().flat_map(|(_, _, draft)| draft.links.iter().map(|link| (link.target.clone(), link.to.clone())));
     let targets = Targets::load(core, cx, links.collect::<HashSet<_>>()).await?;

@@ -15,9 +15,11 @@ use crate::{
         intake::take_in,
         lookup::{Target, Targets, claims, key_of},
         matching::{Match, Matches},
+        merge,
         pass::PassContext,
         recover::{Found, Recovered, recover},
         send::{conclude, send, unchanged},
+        touched::remember,
         work::{Work, held, row_of, seal, settled},
     },
 };
@@ -52,7 +54,8 @@ pub(super) async fn execute(
     }
     let selected = take_in(page, mapping, cx.sample.as_ref(), desk.unit);
     desk.prepare(selected).await?;
-    let Desk { changes, work, prior, .. } = desk;
+    let Desk { mut changes, work, prior, .. } = desk;
+    remember(cx, &mut changes);
     lease.commit(&changes).await?;
     let records = changes.len() as u64;
     let sent = send(core, cx, &unit.key, lease, work, prior).await?;
@@ -79,7 +82,8 @@ impl Desk<'_> {
         let keys: Vec<LedgerKey> =
             selected.iter().map(|(record, _)| key_of(self.core, &self.mapping.id, &record.key, Part::main())).collect();
         let rows = self.core.ledger.rows(&keys).await?;
-        let mut drafts = Vec::with_capacity(selected.len());
+        let mut rows_of_drafts = Vec::with_capacity(selected.len());
+        let mut records = Vec::with_capacity(selected.len());
         for (((record, selection), key), known) in selected.into_iter().zip(keys).zip(rows) {
             if matches!(self.found.get(&key), Some(Found::Held)) {
                 continue;
@@ -97,7 +101,10 @@ impl Desk<'_> {
             }
             let row = row_of(known, key, &self.unit.key);
             match selection {
-                Selection::Selected => drafts.push((row, self.cx.compiled.draft(self.mapping, &record))),
+                Selection::Selected => {
+                    rows_of_drafts.push(row);
+                    records.push(record);
+                }
                 Selection::Excluded => self.settle_without_write(row, RowState::Excluded, "the plan leaves it behind"),
                 Selection::Merged(_) => {
                     self.settle_without_write(row, RowState::Merged, "another record stands for it")
@@ -105,6 +112,9 @@ impl Desk<'_> {
                 Selection::Unmapped => {}
             }
         }
+        let records: Vec<&Record> = records.iter().collect();
+        let drafts = merge::drafts(self.core, self.cx, self.mapping, &records).await?;
+        let drafts: Vec<(Row, Draft)> = rows_of_drafts.into_iter().zip(drafts).collect();
         let links = drafts
             .iter()
             .flat_map(|(_, draft)| {
@@ -206,12 +216,12 @@ impl Desk<'_> {
             fields.insert(marker.clone(), self.mapping.abilities.recovery.marker(value));
         }
         let hash = Digest::of_fields(&fields);
-        Ok(Payload { row, fields, hash })
+        Ok(Payload { row, fields, empty: draft.empty, hash })
     }
 
     /// Create, update, or nothing at all.
     fn decide(&mut self, payload: Payload, matches: &Matches, updates: &mut Vec<Update>) {
-        let Payload { mut row, fields, hash } = payload;
+        let Payload { mut row, fields, empty, hash } = payload;
         match self.found.remove(&row.key) {
             Some(Found::Applied(stored)) => {
                 row.uncertain = Some(Uncertain::Adopted);
@@ -224,7 +234,7 @@ impl Desk<'_> {
                 return self.create(row, fields, hash);
             }
             Some(Found::Repeatable) => {
-                return updates.push(Update { row, fields, hash, known_seal: false });
+                return updates.push(Update { row, fields, empty, hash, known_seal: false });
             }
             Some(Found::Held) | None => {}
         }
@@ -234,8 +244,11 @@ impl Desk<'_> {
                 // A record that only stands for ours stays untouched, whatever changes at the source.
                 row.hash = Some(hash);
                 self.settle(row, "link");
+            } else if self.cx.pass.kind == PassKind::Repair {
+                // What others changed meanwhile is what the repair was asked for.
+                updates.push(Update { row, fields, empty: Vec::new(), hash, known_seal: false });
             } else if row.hash != Some(hash) || !row.state.is_written() {
-                updates.push(Update { row, fields, hash, known_seal: true });
+                updates.push(Update { row, fields, empty, hash, known_seal: true });
             } else if self.is_of_an_earlier_pass(&row) {
                 self.settle(unchanged(row, hash), "compare");
             }
@@ -260,7 +273,9 @@ impl Desk<'_> {
                         row.destination = None;
                         self.settle_without_write(row, RowState::Excluded, "the destination has it already");
                     }
-                    Some(MatchPolicy::Update) => updates.push(Update { row, fields, hash, known_seal: false }),
+                    Some(MatchPolicy::Update) => {
+                        updates.push(Update { row, fields, empty: Vec::new(), hash, known_seal: false });
+                    }
                     Some(MatchPolicy::Create) | None => {
                         row.destination = None;
                         self.create(row, fields, hash);
@@ -369,8 +384,13 @@ impl Desk<'_> {
 
     /// Changes what differs; `theirs` where somebody else changed the record since we wrote it.
     fn change(&mut self, update: Update, stored: &Stored, theirs: bool) {
-        let Update { mut row, fields, hash, .. } = update;
+        let Update { mut row, mut fields, empty, hash, known_seal } = update;
         let ours = row.made;
+        if ours && known_seal && !theirs && row.state.is_written() {
+            // What we wrote there and the source no longer says: whatever else is in the field is somebody's.
+            let clearable = |name: &FieldName| self.mapping.field(name).is_some_and(|field| field.clearable);
+            fields.extend(empty.into_iter().filter(clearable).map(|name| (name, Value::Null)));
+        }
         let fixed = |name: &FieldName| self.mapping.field(name).is_some_and(|field| field.create_only);
         for name in fields.keys().filter(|name| fixed(name)) {
             if !self.same(name, &fields[name], stored) {
@@ -468,6 +488,8 @@ impl Desk<'_> {
 struct Payload {
     row: Row,
     fields: Fields,
+    /// Fields that the source has no value for.
+    empty: Vec<FieldName>,
     hash: Digest,
 }
 
@@ -475,6 +497,8 @@ struct Payload {
 struct Update {
     row: Row,
     fields: Fields,
+    /// Fields that the source has no value for: cleared where we wrote one.
+    empty: Vec<FieldName>,
     hash: Digest,
     /// The row's seal is the record's last state that we know of; otherwise our own change may be under way.
     known_seal: bool,

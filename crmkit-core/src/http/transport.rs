@@ -9,12 +9,12 @@ use std::{
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{
-    StreamExt, TryStreamExt,
+    TryStreamExt,
     lock::{Mutex as AsyncMutex, OwnedMutexGuard},
     stream,
 };
 use reqwest::{
-    Client, Url,
+    Body, Client, Response, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -22,8 +22,7 @@ use tracing::Instrument;
 
 use super::{Answer, Dialect, Request, Verdict, failure};
 use crate::{
-    AccountKey, Chunk, Clock, Credentials, Digest, Error, ErrorKind, FileStream, Hold, LimitSignal, RateBudget, Result,
-    Retry,
+    AccountKey, Chunk, Clock, Credentials, Digest, Error, FileStream, Hold, LimitSignal, RateBudget, Result, Retry,
 };
 
 /// Sends requests for a connector. Clones share client, pause and account.
@@ -82,6 +81,9 @@ const ATTEMPTS: u32 = 8;
 /// The longest pause that is ours and not the server's.
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// How long a file may take.
+const DOWNLOAD: Duration = Duration::from_secs(15 * 60);
+
 impl Transport {
     #[allow(clippy::too_many_arguments, reason = "called by the builder only")]
     pub(super) fn new(
@@ -128,6 +130,53 @@ impl Transport {
     /// # Errors
     /// As the type says.
     pub async fn send(&self, request: Request) -> Result<Answer> {
+        self.deliver(request, false).await.map(|(answer, _)| answer)
+    }
+
+    /// Sends a request and gives the body of a good answer as it comes, of any length: for files.
+    ///
+    /// # Errors
+    /// As the type says. The stream fails where the connection is lost before the body is whole; nothing is asked for again.
+    pub async fn download(&self, request: Request) -> Result<FileStream> {
+        let (answer, response) = self.deliver(request.clone(), true).await?;
+        let Some(response) = response else {
+            let whole = Chunk::from(answer.body);
+            return Ok(Box::pin(stream::once(async move { Ok(whole) })));
+        };
+        Ok(Box::pin(stream::try_unfold((response, request), |(mut response, request)| async move {
+            match response.chunk().await {
+                Ok(Some(chunk)) => Ok(Some((Chunk::from(&*chunk), (response, request)))),
+                Ok(None) => Ok(None),
+                Err(error) => Err(failure::lost(&request, error)),
+            }
+        })))
+    }
+
+    /// Sends a request with this body, once: a stream cannot be sent again. What is throttled answers `After`, and so does a token that
+    /// was renewed. An error of the stream breaks the request off.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn upload(&self, request: Request, content_type: &str, bytes: FileStream) -> Result<Answer> {
+        let inner = &*self.0;
+        let limit = inner.clock.now().checked_add_signed(delta(inner.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let deadline = request.send_before.unwrap_or(limit);
+        let token = inner.credentials.token().await?;
+        let account = inner.account(&token);
+        let (hold, _ahead) = inner.wait_for_slot(&request, &account, deadline).await?;
+        let span =
+            tracing::debug_span!("http", operation = request.operation, attempt = 1, status = tracing::field::Empty);
+        let left = inner.clock.now();
+        let bytes = bytes.map_ok(|chunk| Bytes::from_owner(ChunkBytes(chunk)));
+        let body = (content_type.to_owned(), Body::wrap_stream(bytes));
+        let (answer, _) = inner.exchange(&request, &token, Some(body), false).instrument(span).await?;
+        drop(hold);
+        inner.judge_once(&request, &account, left, token, &answer).await?;
+        Ok(answer)
+    }
+
+    /// The answer that the dialect calls done; the body of a good one is left to come, where that is asked for.
+    async fn deliver(&self, request: Request, later: bool) -> Result<(Answer, Option<Response>)> {
         let inner = &*self.0;
         let started = inner.clock.now();
         let limit = started.checked_add_signed(delta(inner.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -140,7 +189,7 @@ impl Transport {
             let span =
                 tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
             let left = inner.clock.now();
-            let answer = inner.exchange(&request, &token).instrument(span).await?;
+            let (answer, rest) = inner.exchange(&request, &token, None, later).instrument(span).await?;
             drop(hold);
             let took = (inner.clock.now() - left).to_std().unwrap_or_default();
             inner.budget.report(&account, &request.class, &LimitSignal::Answered { status: answer.status, took }).await;
@@ -152,7 +201,7 @@ impl Transport {
                 inner.let_through(left);
             }
             match verdict {
-                Verdict::Done => return Ok(answer),
+                Verdict::Done => return Ok((answer, rest)),
                 Verdict::Failed(error) => return Err(error),
                 Verdict::Unauthorized(error) if renewed => return Err(error),
                 Verdict::Unauthorized(_) => {
@@ -181,65 +230,6 @@ impl Transport {
         }
         unreachable!("the loop ends by returning")
     }
-
-    /// Sends a request with this body, once: a stream cannot be sent again. What is throttled answers `After`, and so does a token that
-    /// was renewed. An error of the stream breaks the request off.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub async fn upload(&self, request: Request, content_type: &str, bytes: FileStream) -> Result<Answer> {
-        let inner = &*self.0;
-        let bytes = bytes.map_ok(|chunk| Bytes::from_owner(ChunkBytes(chunk)));
-        let body = (content_type.to_owned(), reqwest::Body::wrap_stream(bytes));
-        let asked = inner.ask_once(&request, Some(body)).await?;
-        let answer = inner.read(&request, asked.response).await?;
-        inner.judge_once(&request, &asked.account, asked.left, asked.token, &answer).await?;
-        Ok(answer)
-    }
-
-    /// The body of a good answer as it comes in, of any length.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send), for the request; the stream's own where the connection is lost on the way.
-    pub async fn download(&self, request: Request) -> Result<FileStream> {
-        let inner = &*self.0;
-        let mut asked = inner.ask_once(&request, None).await?;
-        if asked.response.status().is_redirection() {
-            asked.response = inner.follow(&request, &asked.response).await?;
-        }
-        if !asked.response.status().is_success() {
-            let answer = inner.read(&request, asked.response).await?;
-            inner.judge_once(&request, &asked.account, asked.left, asked.token, &answer).await?;
-            let message = "the answer is not what the interface documents";
-            return Err(Error::new(ErrorKind::Protocol, request.operation, message, Retry::Never));
-        }
-        inner.let_through(asked.left);
-        let chunks = stream::try_unfold((asked.response, request), |(mut response, request)| async move {
-            match response.chunk().await {
-                Ok(Some(bytes)) => Ok(Some((Chunk::from(&bytes[..]), (response, request)))),
-                Ok(None) => Ok(None),
-                Err(error) => Err(failure::lost(&request, error)),
-            }
-        });
-        Ok(chunks.boxed())
-    }
-}
-
-/// A chunk as bytes, without a copy.
-struct ChunkBytes(Chunk);
-
-impl AsRef<[u8]> for ChunkBytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// A request that was sent, and what began to come back.
-struct Asked {
-    response: reqwest::Response,
-    account: AccountKey,
-    token: SecretString,
-    left: DateTime<Utc>,
 }
 
 impl Inner {
@@ -340,20 +330,6 @@ impl Inner {
         }
     }
 
-    /// One request, whose answer is still to be read.
-    async fn ask_once(&self, request: &Request, body: Option<(String, reqwest::Body)>) -> Result<Asked> {
-        let limit = self.clock.now().checked_add_signed(delta(self.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let deadline = request.send_before.unwrap_or(limit);
-        let token = self.credentials.token().await?;
-        let account = self.account(&token);
-        let (_hold, _ahead) = self.wait_for_slot(request, &account, deadline).await?;
-        let left = self.clock.now();
-        let span =
-            tracing::debug_span!("http", operation = request.operation, attempt = 1, status = tracing::field::Empty);
-        let response = self.open(request, &token, body).instrument(span).await?;
-        Ok(Asked { response, account, token, left })
-    }
-
     /// What the answer to a request that is not sent again says.
     async fn judge_once(
         &self,
@@ -397,19 +373,27 @@ impl Inner {
         }
     }
 
-    /// One request, one answer.
-    async fn exchange(&self, request: &Request, token: &SecretString) -> Result<Answer> {
-        let response = self.open(request, token, None).await?;
-        self.read(request, response).await
+    /// What the address says that an answer leads to. It is signed by itself: the token is nobody's business there.
+    async fn follow(&self, request: &Request, from: &Response) -> Result<Response> {
+        let refused = || failure::redirected(request, from.status().as_u16());
+        let place = from.headers().get(LOCATION).and_then(|place| place.to_str().ok()).ok_or_else(refused)?;
+        let url = from.url().join(place).map_err(|_| refused())?;
+        if url.scheme() != "https" && url.origin() != self.base.origin() {
+            return Err(refused());
+        }
+        let call = self.client.get(url).timeout(DOWNLOAD);
+        let response = call.send().await.map_err(|error| failure::lost(request, error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refused()) }
     }
 
-    /// One request, up to the head of its answer.
-    async fn open(
+    /// One request, one answer.
+    async fn exchange(
         &self,
         request: &Request,
         token: &SecretString,
-        body: Option<(String, reqwest::Body)>,
-    ) -> Result<reqwest::Response> {
+        body: Option<(String, Body)>,
+        later: bool,
+    ) -> Result<(Answer, Option<Response>)> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
         if !request.query.is_empty() {
@@ -421,47 +405,48 @@ impl Inner {
             .request(request.method.clone(), url)
             .header(name, value)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if later {
+            call = call.timeout(DOWNLOAD);
+        }
         if let Some((content_type, body)) = body {
             call = call.header(CONTENT_TYPE, content_type).body(body);
         } else if let Some(json) = &request.json {
             call = call.header(CONTENT_TYPE, HeaderValue::from_static(request.content_type)).body(json.clone());
         }
-        let response = call.send().await.map_err(|error| failure::lost(request, error))?;
+        let mut response = call.send().await.map_err(|error| failure::lost(request, error))?;
         let status = response.status().as_u16();
         tracing::Span::current().record("status", status);
-        if response.status().is_redirection() && !request.follows {
-            return Err(failure::redirected(request, status));
+        if response.status().is_redirection() {
+            match request.follows && later {
+                true => response = self.follow(request, &response).await?,
+                false => return Err(failure::redirected(request, status)),
+            }
         }
-        Ok(response)
-    }
-
-    /// What the address says that an answer leads to. It is signed by itself: the token is nobody's business there.
-    async fn follow(&self, request: &Request, from: &reqwest::Response) -> Result<reqwest::Response> {
-        let refused = || failure::redirected(request, from.status().as_u16());
-        let place = from.headers().get(LOCATION).and_then(|place| place.to_str().ok()).ok_or_else(refused)?;
-        let url = from.url().join(place).map_err(|_| refused())?;
-        if url.scheme() != "https" && url.origin() != self.base.origin() {
-            return Err(refused());
-        }
-        let response = self.client.get(url).send().await.map_err(|error| failure::lost(request, error))?;
-        if response.status().is_success() { Ok(response) } else { Err(refused()) }
-    }
-
-    /// The answer's body, within bounds.
-    async fn read(&self, request: &Request, mut response: reqwest::Response) -> Result<Answer> {
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
+        if later && response.status().is_success() {
+            return Ok((Answer { status, headers, body }, Some(response)));
+        }
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > self.body_limit => {
                     return Err(failure::too_long(request, self.body_limit));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(Answer { status, headers, body }),
+                Ok(None) => return Ok((Answer { status, headers, body }, None)),
                 Err(error) => return Err(failure::lost(request, error)),
             }
         }
+    }
+}
+
+/// A chunk as bytes, without a copy.
+struct ChunkBytes(Chunk);
+
+impl AsRef<[u8]> for ChunkBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AuditEntry, Change, Erase, Error, RecordRef, Result,
-    engine::{PassKind, keep},
+    engine::{PassKind, keep, merged_kind},
     migration::Migration,
 };
 
@@ -41,7 +41,7 @@ impl Migration {
     }
 
     /// Accepts the migration: it can no longer be taken back, and what was kept only for that is gone: prior values of records that
-    /// were changed, and the pages in the spool. Accepting again gives the acceptance there is.
+    /// were changed, what reviewed duplicates gave, and the pages in the spool. Accepting again gives the acceptance there is.
     ///
     /// # Errors
     /// `State` while a pass that writes is under way.
@@ -113,6 +113,13 @@ impl Migration {
 
     async fn purge(&self) -> Result<()> {
         self.core.ledger.erase(&Erase::PriorValues).await?;
+        let mut merged = Vec::new();
+        for mapping in &self.frozen_plan().await?.mappings {
+            let kind = merged_kind(&mapping.id);
+            let known = self.facts().all::<serde_json::Value>(&kind).await?;
+            merged.extend(known.into_iter().map(|(key, _)| Change::Forget { kind: kind.clone(), key }));
+        }
+        self.commit(merged).await?;
         self.empty_spool().await.map(drop)
     }
 

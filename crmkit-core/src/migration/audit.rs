@@ -1,16 +1,24 @@
 //! The audit: what is in the source, and what the destination is like, before anything is decided.
 
+use chrono::NaiveDate;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    duplicates::Duplicates,
     links::Links,
-    profile::{FieldProfile, Profiler},
+    profile::{FieldProfile, masked},
 };
 use crate::{
-    Destination, DestinationWriter, FieldConcept, FieldName, ObjectConcept, ObjectName, ObjectSchema, PageRequest,
-    Problem, Record, RecordId, Reject, Result, Severity, Source, SourceConnector, SourceUser, Value,
+    Destination, DestinationWriter, Error, FieldConcept, FieldName, FieldType, ObjectConcept, ObjectName, ObjectSchema,
+    PageRequest, Problem, Record, RecordId, Reject, Result, Severity, Source, SourceConnector, SourceUser, Value,
 };
+
+mod observe;
+mod pair;
+mod problems;
+
+use observe::{Observer, Seen};
 
 /// What is in the source, and what the destination is like.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,12 +31,24 @@ pub struct Audit {
     pub source: Source,
     /// The destination's own description.
     pub destination: Destination,
+    /// The day that ages are counted from: as told, or the last change at the source.
+    #[serde(default)]
+    pub as_of: Option<NaiveDate>,
     /// What was found in each object of the source.
     pub objects: IndexMap<ObjectName, ObjectAudit>,
     /// The people at the source.
     pub users: Vec<SourceUser>,
     /// The stages at the source, where it keeps them as records.
     pub stages: Vec<SourceStage>,
+    /// Custom fields of one name and several types.
+    #[serde(default)]
+    pub clashes: Vec<TypeClash>,
+    /// Objects of the destination that have records already.
+    #[serde(default)]
+    pub existing: Vec<ObjectName>,
+    /// What is particular to this source and this destination together.
+    #[serde(default)]
+    pub pair_gotchas: Vec<String>,
     /// The first rows that could not become records.
     pub rejects: Vec<Reject>,
     /// All rejected rows by code.
@@ -43,18 +63,51 @@ impl Audit {
     /// The document's version.
     pub const VERSION: u32 = 1;
     /// Where the document has personal data: JSON pointers with `*` for every entry.
-    pub const PERSONAL: [&'static str; 4] =
-        ["/users/*/email", "/users/*/name", "/destination/users/*/email", "/destination/users/*/name"];
+    pub const PERSONAL: [&'static str; 12] = [
+        "/users/*/id",
+        "/users/*/email",
+        "/users/*/name",
+        "/destination/users/*/email",
+        "/destination/users/*/name",
+        "/objects/*/owners",
+        "/objects/*/duplicates/*/groups",
+        "/objects/*/stale/listed",
+        "/objects/*/oversize/listed",
+        "/objects/*/fields/*/examples",
+        "/objects/*/fields/*/frequent",
+        "/objects/*/fields/*/min and max of dates",
+    ];
 
-    /// The same document without personal data.
+    /// The same document without personal data: names, addresses, ids of records, values. Counts stay, and so do the values of
+    /// pick-lists.
     pub fn redacted(mut self) -> Self {
-        for user in &mut self.users {
-            user.email = user.email.take().map(|_| "…".to_owned());
-            user.name = user.name.take().map(|_| "…".to_owned());
+        let gone = || Some("…".to_owned());
+        for (number, user) in self.users.iter_mut().enumerate() {
+            user.id = format!("user {}", number + 1).into();
+            user.email = user.email.take().and_then(|_| gone());
+            user.name = user.name.take().and_then(|_| gone());
         }
         for user in &mut self.destination.users {
             user.email = "…".to_owned();
             user.name = "…".to_owned();
+        }
+        for object in self.objects.values_mut() {
+            let owners = std::mem::take(&mut object.owners);
+            object.owners = owners
+                .into_values()
+                .enumerate()
+                .map(|(number, count)| (format!("owner {}", number + 1), count))
+                .collect();
+            object.duplicates.iter_mut().for_each(|same| same.groups.clear());
+            object.stale.iter_mut().for_each(|stale| stale.listed.clear());
+            object.oversize.iter_mut().for_each(|oversize| oversize.listed.clear());
+            for profile in object.fields.values_mut() {
+                profile.examples = profile.examples.iter().map(|text| masked(text)).collect();
+                profile.frequent = profile.frequent.iter().map(|(text, count)| (masked(text), *count)).collect();
+                let dates = |value: &Value| !matches!(value, Value::Date(_) | Value::Local(_) | Value::Timestamp(_));
+                profile.min = profile.min.take().filter(dates);
+                profile.max = profile.max.take().filter(dates);
+            }
         }
         self
     }
@@ -67,6 +120,7 @@ impl Audit {
 
 /// What was found in one object of the source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ObjectAudit {
     /// Rows, counted before they were parsed.
     pub rows: u64,
@@ -81,29 +135,69 @@ pub struct ObjectAudit {
     /// A profile of each field.
     pub fields: IndexMap<FieldName, FieldProfile>,
     /// Records per owner, by the owner's id or name at the source.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub owners: IndexMap<String, u64>,
     /// Records that nobody owns, where the object has owners.
     pub unowned: u64,
     /// Links per field to records that are not there.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub dangling: IndexMap<FieldName, u64>,
     /// Records that are above themselves, by their parents.
     pub in_cycles: u64,
-    /// Records that share an e-mail address or company name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duplicates: Option<Duplicates>,
+    /// Records that seem to be one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<Duplicates>,
+    /// Records with which nothing happened for long, where that was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<Stale>,
+    /// Records per field of the destination that is required there and has no value here.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub missing_required: IndexMap<FieldName, u64>,
+    /// Tags that few records have, by field.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub rare_tags: IndexMap<FieldName, IndexMap<String, u64>>,
+    /// Files that the destination does not take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oversize: Option<Oversize>,
 }
 
-/// Records that share a value that should be their own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Duplicates {
-    /// The field compared, trimmed and in lower case.
-    pub field: FieldName,
-    /// Values that several records have.
-    pub values: u64,
-    /// Records beyond the first of each such value.
+/// Records with which nothing happened for long: neither changed nor linked to by anything that did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stale {
+    /// How many months are long.
+    pub months: u32,
+    /// How many there are.
     pub records: u64,
+    /// Records of which the source tells no time at all.
+    pub undated: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listed: Vec<RecordId>,
+}
+
+/// Files that are larger than the destination takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Oversize {
+    /// The largest size in bytes that it takes.
+    pub limit: u64,
+    /// How many there are.
+    pub files: u64,
+    /// Their bytes together.
+    pub bytes: u64,
+    /// The largest.
+    pub largest: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listed: Vec<RecordId>,
+}
+
+/// Custom fields of one name and several types.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeClash {
+    /// The name, in lower case letters and digits.
+    pub name: String,
+    /// The fields, with what their values are.
+    pub fields: Vec<(ObjectName, FieldName, FieldType)>,
 }
 
 /// A stage at the source.
@@ -121,34 +215,60 @@ pub struct SourceStage {
     pub kind: Option<String>,
 }
 
-/// How the audit reads, and how much it keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How the audit reads, how much it keeps, and what it takes for old, rare and large.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AuditOptions {
     /// Rows per page.
     pub page: usize,
-    /// Different values counted per field; more are "more than".
+    /// Different values counted exactly per field; the number of more is an estimate.
     pub distinct: usize,
     /// Values shown per field that works like a pick-list.
     pub top: usize,
     /// Rejects shown.
     pub rejects: usize,
-    /// Ids, links, parents and e-mail addresses remembered in all, as 64-bit hashes: about 20 bytes each. Past it dangling
-    /// links, circles and duplicates are not looked for any further, and a problem says so.
+    /// Ids, links, parents, addresses and names remembered in all, as hashes: about 16 bytes each. Past it dangling links,
+    /// circles, duplicates and stale records are not looked for any further, and a problem says so.
     pub hashes: usize,
-    /// Users and stages kept.
+    /// Users and stages kept, and owners per object.
     pub users: usize,
+    /// Groups of duplicates listed per object and kind, and stale records and large files listed per object.
+    pub listed: usize,
+    /// Months after which a record with which nothing happened is stale.
+    pub stale_months: u32,
+    /// The day to count from; the last change at the source where none is told.
+    pub today: Option<NaiveDate>,
+    /// Tags with fewer records are told.
+    pub rare_tags: u64,
+    /// The largest file in bytes, where the destination tells none.
+    pub file_limit: u64,
+    /// Shows examples and frequent values as they are.
+    pub examples: bool,
 }
 
 impl Default for AuditOptions {
     fn default() -> Self {
-        Self { page: 1_000, distinct: 1_000, top: 100, rejects: 100, hashes: 4_000_000, users: 10_000 }
+        Self {
+            page: 1_000,
+            distinct: 1_000,
+            top: 100,
+            rejects: 100,
+            hashes: 16_000_000,
+            users: 10_000,
+            listed: 1_000,
+            stale_months: 24,
+            today: None,
+            rare_tags: 5,
+            file_limit: 25 << 20,
+            examples: false,
+        }
     }
 }
 
 /// Reads the whole source once and describes the destination; writes nothing.
 ///
-/// Memory is bounded by the options, not by the source.
+/// Memory is bounded by the options, not by the source: per field `distinct` values or 4 KB, and 512 samples; `hashes` for links
+/// and duplicates; of records that can be duplicates or stale also the id and 12 bytes.
 ///
 /// # Errors
 /// The first error of a connector.
@@ -170,19 +290,25 @@ pub async fn audit(
     let mut auditing = Auditing {
         options,
         links: Links::new(options.hashes),
+        seen: Vec::new(),
         audit: Audit {
             format: Audit::FORMAT.to_owned(),
             version: Audit::VERSION,
             destination: destination.describe().await?,
+            as_of: options.today,
             objects: IndexMap::new(),
             users: Vec::new(),
             stages: Vec::new(),
+            clashes: Vec::new(),
+            existing: Vec::new(),
+            pair_gotchas: Vec::new(),
             rejects: Vec::new(),
             reject_counts: IndexMap::new(),
             problems: described.problems.clone(),
             source: described.clone(),
         },
     };
+    auditing.existing(destination).await;
     for object in described.schema.objects.values() {
         auditing.object(source, object).await?;
     }
@@ -192,14 +318,40 @@ pub async fn audit(
 struct Auditing<'a> {
     options: &'a AuditOptions,
     links: Links,
+    seen: Vec<(ObjectName, Seen)>,
     audit: Audit,
 }
 
 impl Auditing<'_> {
+    /// Looks which objects of the destination have records: the first is enough to know.
+    async fn existing(&mut self, destination: &dyn DestinationWriter) {
+        use ObjectConcept as O;
+        let Some(reader) = destination.reader() else { return };
+        let wanted =
+            |object: &&ObjectSchema| matches!(object.concept, Some(O::Organization | O::Person | O::Lead | O::Deal));
+        let objects: Vec<ObjectName> =
+            self.audit.destination.schema.objects.values().filter(wanted).map(|object| object.name.clone()).collect();
+        for object in objects {
+            let found: Result<bool, Error> =
+                reader.scan(&PageRequest::first(object.clone(), 1)).await.map(|page| !page.items.is_empty());
+            match found {
+                Ok(true) => self.audit.existing.push(object),
+                Ok(false) => {}
+                Err(_) => {
+                    let message = format!("whether the destination has records of {object} could not be read");
+                    let remedy = "look yourself, and set matching in the plan where it has";
+                    self.audit.problems.push(Problem::new(Severity::Warn, "existing_unknown", message, remedy));
+                }
+            }
+        }
+    }
+
     async fn object(&mut self, source: &dyn SourceConnector, object: &ObjectSchema) -> Result<()> {
         let mut found = ObjectAudit::default();
-        let mut profilers: IndexMap<&FieldName, Profiler> =
-            object.fields.values().map(|field| (&field.name, Profiler::new(field, self.options.distinct))).collect();
+        let mut observer = Observer::new(object, self.options, &mut self.links);
+        if let Some(limit) = self.file_limit(object) {
+            observer.measure_files(limit);
+        }
         let mut request = PageRequest::first(object.name.clone(), self.options.page);
         loop {
             let page = source.read(&request).await?;
@@ -209,12 +361,8 @@ impl Auditing<'_> {
             found.gone += page.gone.len() as u64;
             for record in &page.items {
                 found.doubtful += u64::from(!record.doubts.is_empty());
-                for (field, profiler) in &mut profilers {
-                    profiler.see(record.fields.get(*field));
-                }
-                self.owner(object, record, &mut found);
+                observer.record(record, &mut self.links);
                 self.known(object, record);
-                self.links.see(object, record);
             }
             for reject in page.rejects {
                 *self.audit.reject_counts.entry(reject.code.clone()).or_default() += 1;
@@ -227,29 +375,16 @@ impl Auditing<'_> {
                 None => break,
             }
         }
-        let lists = matches!(object.concept, None | Some(ObjectConcept::CustomObject));
-        let lists = lists && found.records <= self.options.top as u64;
-        found.fields = profilers
-            .into_iter()
-            .map(|(name, profiler)| (name.clone(), profiler.finish(self.options.top, lists)))
-            .collect();
+        self.seen.push((object.name.clone(), observer.finish(&mut found, &mut self.links)));
         self.audit.objects.insert(object.name.clone(), found);
         Ok(())
     }
 
-    fn owner(&mut self, object: &ObjectSchema, record: &Record, found: &mut ObjectAudit) {
-        let Some(field) = object.by_concept(FieldConcept::Owner) else { return };
-        let owner = match record.fields.get(&field.name).filter(|value| !value.is_empty()) {
-            Some(Value::Ref(to)) => to.id.to_string(),
-            Some(other) => other.to_string(),
-            None => {
-                found.unowned += 1;
-                return;
-            }
-        };
-        if found.owners.len() < self.options.users || found.owners.contains_key(&owner) {
-            *found.owners.entry(owner).or_default() += 1;
-        }
+    /// The largest file that the destination takes, for an object of files.
+    fn file_limit(&self, object: &ObjectSchema) -> Option<u64> {
+        let to = self.audit.destination.schema.by_concept(ObjectConcept::File);
+        let told = to.and_then(|to| self.audit.destination.abilities.get(&to.name)?.max_bytes);
+        (object.concept == Some(ObjectConcept::File)).then(|| told.unwrap_or(self.options.file_limit))
     }
 
     /// Keeps users and stages, which the proposer needs one by one.
@@ -300,54 +435,25 @@ impl Auditing<'_> {
             let names = [Some(user.id.as_str()), user.email.as_deref(), user.name.as_deref()];
             user.records = names.into_iter().flatten().find_map(|name| owned.get(name)).copied().unwrap_or_default();
         }
-        let overflowed = self.links.finish(&mut self.audit.objects);
-        if overflowed {
+        self.links.settle();
+        let newest = self.seen.iter().map(|(_, seen)| seen.newest).max().and_then(super::duplicates::date);
+        self.audit.as_of = self.options.today.or(newest);
+        for (name, seen) in &self.seen {
+            if let Some(found) = self.audit.objects.get_mut(name).filter(|_| !self.links.overflowed()) {
+                found.stale = self.audit.as_of.and_then(|today| seen.stale(name, today, self.options, &self.links));
+            }
+        }
+        if self.links.overflowed() {
             let message =
                 format!("more than {} ids, links and addresses; those past it were not compared", self.options.hashes);
-            let remedy = "raise the audit's option hashes, at about 20 bytes each";
+            let remedy = "raise the audit's option hashes, at about 16 bytes each";
             self.audit.problems.push(Problem::new(Severity::Warn, "not_compared", message, remedy));
         }
-        let found: Vec<Problem> = self.audit.objects.iter().flat_map(|(name, object)| problems(name, object)).collect();
-        self.audit.problems.extend(found);
+        self.links.finish(&mut self.audit.objects);
+        problems::complete(&mut self.audit);
+        self.audit.pair_gotchas = pair::gotchas(&self.audit);
         self.audit
     }
-}
-
-fn problems(name: &ObjectName, object: &ObjectAudit) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut say = |count: u64, severity: Severity, code: &str, message: String, remedy: &str| {
-        if count > 0 {
-            problems.push(Problem::new(severity, code, message, remedy).at(format!("/objects/{name}")));
-        }
-    };
-    let bad = object.quarantined;
-    say(
-        bad,
-        Severity::Hold,
-        "quarantined",
-        format!("{bad} rows of {name} could not be read"),
-        "mend them in the source",
-    );
-    let bad = object.doubtful;
-    let message = format!("{bad} records of {name} have a value that fits several records or none");
-    say(bad, Severity::Hold, "doubtful", message, "decide them when they are held");
-    for (field, bad) in &object.dangling {
-        let message = format!("{bad} records of {name} link by {field} to records that are not there");
-        say(*bad, Severity::Warn, "dangling_link", message, "export the missing records, or let the links be empty");
-    }
-    let bad = object.in_cycles;
-    say(
-        bad,
-        Severity::Hold,
-        "parent_cycle",
-        format!("{bad} records of {name} are above themselves"),
-        "mend their parents",
-    );
-    if let Some(same) = &object.duplicates {
-        let message = format!("{} records of {name} repeat the {} of another", same.records, same.field);
-        say(same.records, Severity::Warn, "duplicates", message, "review them; merge says which stands for which");
-    }
-    problems
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, MappingId, Part, Result, Row, Select,
-    engine::{Conflict, Gone, PassKind, Phase, Task, conflict_kind, gone_kind, key_of},
+    Error, GonePolicy, MappingId, Part, Result, Row, RowState, Select,
+    engine::{Conflict, Gone, Kept, PassKind, Phase, Task, conflict_kind, gone_kind, kept_kind, key_of},
     migration::{
         Approval, HeldReason, Migration, ObjectCount, Observed, SAMPLE_GATE, UncertainCount,
         counts::{object_counts, uncertain_counts},
@@ -24,8 +24,12 @@ pub struct DeltaReport {
     pub waits_for: Vec<String>,
     /// The balances per mapping: `created` and `updated` by this delta, `unchanged` as they were.
     pub objects: Vec<ObjectCount>,
-    /// Records that are no longer at the source, found by this delta or an earlier one. Their destination records stay.
+    /// Records that are no longer at the source, found by this delta or an earlier one, and whose destination records stand.
     pub gone: Vec<Gone>,
+    /// Those whose destination records this delta removed, as the plan says.
+    pub removed: Vec<Gone>,
+    /// Records that it would have removed, had others not made them their own.
+    pub kept: Vec<Kept>,
     /// Records that changed at both ends.
     pub conflicts: Vec<Conflict>,
     /// How creates whose answer was lost were resolved.
@@ -64,6 +68,9 @@ impl Migration {
         let mut phases = self.write_phases(&plan).await?;
         let mappings = plan.mappings.iter().map(|mapping| mapping.id.clone()).collect();
         phases.push(Phase { task: Task::Gone, mappings });
+        if plan.delta.gone == GonePolicy::Remove {
+            phases.extend(self.undo_phases(&plan, false).await?);
+        }
         self.start(PassKind::Delta, phases, Some(SAMPLE_GATE.to_owned())).await
     }
 
@@ -74,9 +81,15 @@ impl Migration {
         let waits_for = self.waits_for(pass).await?;
         let units = self.facts().units(&Select::Units(pass)).await?;
         let counts = self.facts().counts(Some(pass)).await?;
-        let mut gone = Vec::new();
+        let (mut gone, mut removed) = (Vec::new(), Vec::new());
         for mapping in &plan.mappings {
-            gone.extend(self.gone(&mapping.id).await?);
+            for (known, row) in self.known_gone(&mapping.id).await? {
+                match row.map(|row| row.state) {
+                    Some(state) if state.is_written() => gone.push(known),
+                    Some(RowState::RolledBack) if known.pass == pass => removed.push(known),
+                    _ => {}
+                }
+            }
         }
         let conflicts = self.facts().all::<Conflict>(&conflict_kind(pass)).await?;
         Ok(DeltaReport {
@@ -86,6 +99,8 @@ impl Migration {
             waits_for,
             objects: object_counts(&plan, &record.writing(units), &counts),
             gone,
+            removed,
+            kept: self.facts().all::<Kept>(&kept_kind(pass)).await?.into_iter().map(|(_, kept)| kept).collect(),
             conflicts: conflicts.into_iter().map(|(_, conflict)| conflict).collect(),
             uncertain: uncertain_counts(&counts),
             held: self.held_reasons(&plan, Some(pass)).await?,
@@ -95,10 +110,16 @@ impl Migration {
 
     /// Records of a mapping that are gone at the source, as far as a destination record of theirs still stands.
     pub(super) async fn gone(&self, mapping: &MappingId) -> Result<Vec<Gone>> {
+        let stands = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.state.is_written());
+        let known = self.known_gone(mapping).await?;
+        Ok(known.into_iter().filter(|(_, row)| stands(row)).map(|(gone, _)| gone).collect())
+    }
+
+    /// Everything of a mapping that a delta found gone, with its row.
+    async fn known_gone(&self, mapping: &MappingId) -> Result<Vec<(Gone, Option<Row>)>> {
         let known: Vec<Gone> = self.facts().all(&gone_kind(mapping)).await?.into_iter().map(|(_, gone)| gone).collect();
         let keys: Vec<_> = known.iter().map(|gone| key_of(&self.core, mapping, &gone.source, Part::main())).collect();
         let rows = self.core.ledger.rows(&keys).await?;
-        let stands = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.state.is_written());
-        Ok(known.into_iter().zip(rows).filter(|(_, row)| stands(row)).map(|(gone, _)| gone).collect())
+        Ok(known.into_iter().zip(rows).collect())
     }
 }

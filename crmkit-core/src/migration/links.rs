@@ -1,14 +1,14 @@
-//! Links, parents and repeated values of a whole source, as hashes, up to a bound.
+//! Links and parents of a whole source, as hashes, up to a bound: who is linked to, how often, and when last.
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use super::audit::{Duplicates, ObjectAudit};
-use crate::{FieldConcept, FieldName, FieldType, ObjectConcept, ObjectName, ObjectSchema, Record, RecordRef, Value};
+use super::{
+    audit::ObjectAudit,
+    profile::{ByHash, hash},
+};
+use crate::{FieldName, ObjectName};
 
 /// What was seen, as hashes.
 #[derive(Debug, Default)]
@@ -16,98 +16,134 @@ pub(super) struct Links {
     /// How many more may be remembered.
     left: usize,
     overflowed: bool,
-    ids: HashSet<u64>,
-    /// Per object and field: how often each record is linked to.
-    targets: IndexMap<(ObjectName, FieldName), HashMap<u64, u32>>,
-    parents: IndexMap<ObjectName, HashMap<u64, u64>>,
-    values: IndexMap<(ObjectName, FieldName), HashMap<u64, u32>>,
+    ids: Vec<u64>,
+    /// Per object and field: how often each record is linked to, and when last.
+    targets: IndexMap<(ObjectName, FieldName), Tally>,
+    parents: IndexMap<ObjectName, HashMap<u64, u64, ByHash>>,
 }
 
-/// The standard hasher with its fixed keys: the same in every run of one build.
-fn hash(of: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
+/// The hash of a record.
+pub(super) fn hash_of(object: &ObjectName, id: &str) -> u64 {
+    hash(id) ^ hash(object.as_str()).rotate_left(17)
 }
+
+/// Records linked to, each once: how often, and the last day of a record that links to it.
+#[derive(Debug, Default)]
+struct Tally {
+    sorted: Vec<Target>,
+    new: Vec<Target>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    record: u64,
+    count: u32,
+    day: u32,
+}
+
+/// New entries up to which a tally is not sorted again.
+const UNSORTED: usize = 1 << 14;
+
+impl Tally {
+    /// Adds a link; says how many entries that freed.
+    fn add(&mut self, record: u64, day: u32) -> usize {
+        self.new.push(Target { record, count: 1, day });
+        if self.new.len() >= UNSORTED.max(self.sorted.len()) { self.settle() } else { 0 }
+    }
+
+    fn settle(&mut self) -> usize {
+        let before = self.sorted.len() + self.new.len();
+        self.sorted.append(&mut self.new);
+        self.sorted.sort_unstable_by_key(|target| target.record);
+        self.sorted.dedup_by(|next, kept| {
+            let same = next.record == kept.record;
+            if same {
+                kept.count = kept.count.saturating_add(next.count);
+                kept.day = kept.day.max(next.day);
+            }
+            same
+        });
+        before - self.sorted.len()
+    }
+
+    fn last(&self, record: u64) -> u32 {
+        let found = self.sorted.binary_search_by_key(&record, |target| target.record);
+        found.map_or(0, |at| self.sorted[at].day)
+    }
+}
+
+/// Which list of links a field's are counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LinkField(usize);
 
 impl Links {
     pub(super) fn new(bound: usize) -> Self {
         Self { left: bound, ..Self::default() }
     }
 
-    /// Whether one more may be remembered.
-    fn room(&mut self) -> bool {
-        match self.left.checked_sub(1) {
+    /// Whether so many more may be remembered.
+    pub(super) fn room(&mut self, count: usize) -> bool {
+        match self.left.checked_sub(count) {
             Some(left) => self.left = left,
             None => self.overflowed = true,
         }
         !self.overflowed
     }
 
-    pub(super) fn see(&mut self, object: &ObjectSchema, record: &Record) {
-        let own = hash(&record.key);
-        if self.room() {
-            self.ids.insert(own);
+    /// Whether something could not be remembered.
+    pub(super) fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    pub(super) fn field(&mut self, object: &ObjectName, field: &FieldName) -> LinkField {
+        let entry = self.targets.entry((object.clone(), field.clone()));
+        let place = entry.index();
+        entry.or_default();
+        LinkField(place)
+    }
+
+    pub(super) fn record(&mut self, record: u64) {
+        if self.room(1) {
+            self.ids.push(record);
         }
-        for field in object.fields.values().filter(|field| matches!(field.ty, FieldType::Link { .. } | FieldType::Any))
-        {
-            let refs: &[Value] = match record.fields.get(&field.name) {
-                Some(Value::List(values)) => values,
-                Some(one) => std::slice::from_ref(one),
-                None => continue,
+    }
+
+    pub(super) fn link(&mut self, field: LinkField, to: u64, day: u32) {
+        if self.room(1) {
+            let freed = self.targets[field.0].add(to, day);
+            self.left += freed;
+        }
+    }
+
+    pub(super) fn parent(&mut self, object: &ObjectName, child: u64, parent: u64) {
+        if self.room(1) {
+            match self.parents.get_mut(object) {
+                Some(known) => known.insert(child, parent),
+                None => self.parents.entry(object.clone()).or_default().insert(child, parent),
             };
-            for to in refs.iter().filter_map(Value::as_ref_to) {
-                self.link(object, &field.name, to);
-                if field.concept == Some(FieldConcept::Parent) && to.object == object.name && self.room() {
-                    self.parents.entry(object.name.clone()).or_default().insert(own, hash(to));
-                }
-            }
         }
-        let same = object.by_concept(FieldConcept::Emails).or_else(|| {
-            object.by_concept(FieldConcept::Name).filter(|_| object.concept == Some(ObjectConcept::Organization))
+    }
+
+    /// Ends the counting, so that it can be asked.
+    pub(super) fn settle(&mut self) {
+        self.targets.values_mut().for_each(|tally| {
+            tally.settle();
         });
-        if let Some(field) = same.filter(|_| object.concept != Some(ObjectConcept::Activity)) {
-            self.value(object, &field.name, record.fields.get(&field.name));
-        }
     }
 
-    fn link(&mut self, object: &ObjectSchema, field: &FieldName, to: &RecordRef) {
-        let to = hash(to);
-        let key = (object.name.clone(), field.clone());
-        if let Some(count) = self.targets.get_mut(&key).and_then(|targets| targets.get_mut(&to)) {
-            *count += 1;
-        } else if self.room() {
-            self.targets.entry(key).or_default().insert(to, 1);
-        }
+    /// The last day of a record that links to this one, 0 where none does.
+    pub(super) fn last(&self, record: u64) -> u32 {
+        self.targets.values().map(|tally| tally.last(record)).max().unwrap_or_default()
     }
 
-    fn value(&mut self, object: &ObjectSchema, field: &FieldName, value: Option<&Value>) {
-        let values: &[Value] = match value {
-            Some(Value::List(values)) => values,
-            Some(one) => std::slice::from_ref(one),
-            None => return,
-        };
-        let mut seen = HashSet::new();
-        for value in values.iter().filter(|value| !value.is_empty()) {
-            let value = hash(&value.to_string().trim().to_lowercase());
-            if !seen.insert(value) {
-                continue;
-            }
-            let key = (object.name.clone(), field.clone());
-            if let Some(count) = self.values.get_mut(&key).and_then(|values| values.get_mut(&value)) {
-                *count += 1;
-            } else if self.room() {
-                self.values.entry(key).or_default().insert(value, 1);
-            }
-        }
-    }
-
-    /// Tells what was found; answers whether something was not remembered. Dangling links are then not told, because a record
-    /// that was not remembered would look like a missing one.
-    pub(super) fn finish(self, objects: &mut IndexMap<ObjectName, ObjectAudit>) -> bool {
+    /// Tells what was found. Where something was not remembered, dangling links are not told: a record that was not remembered
+    /// would look like a missing one.
+    pub(super) fn finish(mut self, objects: &mut IndexMap<ObjectName, ObjectAudit>) {
+        self.settle();
+        self.ids.sort_unstable();
         for ((object, field), targets) in self.targets.into_iter().filter(|_| !self.overflowed) {
-            let dangling: u64 =
-                targets.iter().filter(|(to, _)| !self.ids.contains(to)).map(|(_, count)| u64::from(*count)).sum();
+            let missing = targets.sorted.iter().filter(|target| self.ids.binary_search(&target.record).is_err());
+            let dangling: u64 = missing.map(|target| u64::from(target.count)).sum();
             if let Some(found) = objects.get_mut(&object).filter(|_| dangling > 0) {
                 found.dangling.insert(field, dangling);
             }
@@ -117,21 +153,12 @@ impl Links {
                 found.in_cycles = in_cycles(&parents);
             }
         }
-        for ((object, field), values) in self.values {
-            let repeated = values.values().filter(|count| **count > 1);
-            let (values, records) =
-                repeated.fold((0, 0), |(values, records), count| (values + 1, records + u64::from(*count) - 1));
-            if let Some(found) = objects.get_mut(&object).filter(|_| values > 0) {
-                found.duplicates = Some(Duplicates { field, values, records });
-            }
-        }
-        self.overflowed
     }
 }
 
 /// How many records are on a circle of parents.
-fn in_cycles(parents: &HashMap<u64, u64>) -> u64 {
-    let mut walk_of: HashMap<u64, usize> = HashMap::with_capacity(parents.len());
+fn in_cycles(parents: &HashMap<u64, u64, ByHash>) -> u64 {
+    let mut walk_of: HashMap<u64, usize, ByHash> = HashMap::with_capacity_and_hasher(parents.len(), ByHash::default());
     let mut found = 0;
     for (walk, start) in parents.keys().enumerate() {
         let mut at = *start;
@@ -171,9 +198,26 @@ mod tests {
         assert_eq!(of(&[(1, 2), (2, 1), (5, 6), (6, 7), (7, 5), (9, 5)]), 5);
     }
 
+    #[test]
+    fn links_are_counted_and_dated_whenever_they_are_sorted() {
+        let mut links = Links::new(100_000);
+        let field = links.field(&"deals".into(), &"company".into());
+        for number in 0..200_000_u64 {
+            links.link(field, number % 1_000, u32::try_from(number / 1_000).unwrap() + 1);
+        }
+        assert!(!links.overflowed, "a thousand records are linked to, however often");
+        (0..999).for_each(|record| links.record(record));
+        links.settle();
+        assert_eq!((links.last(7), links.last(5_000)), (200, 0));
+        let mut objects = IndexMap::from([("deals".into(), ObjectAudit::default())]);
+        links.finish(&mut objects);
+        assert_eq!(objects["deals"].dangling, IndexMap::from([("company".into(), 200)]));
+    }
+
     proptest! {
         #[test]
         fn what_is_counted_leads_back_to_itself(pairs in proptest::collection::hash_map(0..12_u64, 0..12_u64, 0..12)) {
+            let pairs: HashMap<u64, u64, ByHash> = pairs.into_iter().collect();
             let back = |start: u64| {
                 let mut at = start;
                 (0..12).any(|_| match pairs.get(&at) {

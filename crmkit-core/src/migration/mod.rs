@@ -14,39 +14,51 @@ use crate::{
 mod acceptance;
 mod approval;
 mod audit;
+mod control;
 mod counts;
 mod decisions;
 mod delta;
+mod duplicates;
+mod inference;
 mod links;
 mod passes;
 mod prepare;
 mod profile;
 mod propose;
 mod reconcile;
+mod repair;
 mod resolve;
 mod review;
 mod rollback;
 mod run;
 mod sample;
+mod spot;
 mod status;
 
 pub use acceptance::Signed;
 pub use approval::Approval;
 pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
-pub use audit::{Audit, AuditOptions, Duplicates, ObjectAudit, SourceStage, audit};
+pub use audit::{Audit, AuditOptions, ObjectAudit, Oversize, SourceStage, Stale, TypeClash, audit};
 pub use counts::{HeldReason, ObjectCount, UncertainCount};
 pub(crate) use decisions::with_decisions;
 pub use decisions::{Decided, Decision};
 pub use delta::DeltaReport;
+pub use duplicates::{DuplicateGroup, DuplicateMember, Duplicates, SameBy};
 pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
 pub use propose::propose;
 pub use reconcile::{Reconciliation, VerifiedCount};
+pub(crate) use repair::DIFFERING;
 pub(crate) use resolve::REOPENED;
-pub use review::{Expected, Grade, LineDiff, MappingDiff, PhaseCost, PlannedItem, Review, review};
+pub use review::{
+    Compatibility, Effort, Efforts, Expected, Factor, FactorKind, FactorWeight, Grade, LeftField, LineDiff, LineKind,
+    MappingDiff, ObjectFit, OwnerOutcome, OwnerReview, OwnersReview, PhaseCost, PlannedItem, QuietItem, Review,
+    ReviewOptions, Timeline, review, review_with,
+};
 pub use rollback::{RollbackPreview, RollbackReport};
 pub use run::{Observed, RunReport};
 pub use sample::SampleDiff;
+pub(crate) use spot::SPOT;
 pub use status::Status;
 
 /// One migration, from audit to rollback. Cheap to clone.
@@ -217,7 +229,9 @@ impl Migration {
     /// Reads the whole source once and describes both sides. Writes nothing but the ledger's binding.
     pub async fn audit(&self, options: &AuditOptions) -> Result<Audit> {
         self.open().await?;
-        audit(&*self.core.source, &*self.core.destination, options).await
+        let mut options = options.clone();
+        options.today.get_or_insert_with(|| self.core.clock.now().date_naive());
+        audit(&*self.core.source, &*self.core.destination, &options).await
     }
 
     /// Proposes a plan from an audit: deterministic, with open questions for a person.

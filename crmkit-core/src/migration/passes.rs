@@ -3,7 +3,7 @@
 use crate::{
     Change, Error, PhaseTask, Plan, Result, UnitKey, UnitState,
     engine::{ALL, Action, Event, GATE, LeaseGuard, PassKind, PassRecord, Phase, Task, keep, pass_key, run_pass},
-    migration::Migration,
+    migration::{Migration, with_decisions},
 };
 
 impl Migration {
@@ -62,7 +62,8 @@ impl Migration {
             return Ok(number);
         }
         let number = passes.last().map_or(1, |pass| pass.number + 1);
-        let record = PassRecord { number, kind, phases, gate, started: core.clock.now(), finished: None };
+        let record =
+            PassRecord { number, kind, phases, gate, started: core.clock.now(), finished: None, cancelled: false };
         let mut changes = vec![keep("pass", pass_key(number), &record)];
         for (index, phase) in record.phases.iter().enumerate() {
             let key = |mapping: crate::MappingId| UnitKey {
@@ -110,6 +111,12 @@ impl Migration {
         let mut phases = Vec::new();
         if !matching.is_empty() {
             phases.push(Phase { task: Task::Match, mappings: matching });
+        }
+        let merging = with_decisions(self.facts(), plan.clone()).await?.mappings;
+        let merging: Vec<_> =
+            merging.into_iter().filter(|mapping| !mapping.merge.is_empty()).map(|mapping| mapping.id).collect();
+        if !merging.is_empty() {
+            phases.push(Phase { task: Task::Gather, mappings: merging });
         }
         phases.extend(self.planned(plan).await?);
         Ok(phases)

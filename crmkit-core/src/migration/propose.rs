@@ -14,6 +14,8 @@ mod owners;
 mod stages;
 mod values;
 
+pub(super) use lines::folded;
+
 /// Proposes a plan: objects by what they mean, fields by what they mean, then by name and type.
 ///
 /// The same audit gives the same plan. What has no place at the destination gets a custom field; what the proposer cannot decide
@@ -41,6 +43,7 @@ pub fn propose(audit: &Audit, transforms: &Transforms) -> Plan {
     proposing.zones();
     proposing.owners();
     proposing.left_behind();
+    proposing.quiet();
     proposing.plan
 }
 
@@ -67,7 +70,7 @@ fn pairs(audit: &Audit) -> Vec<Pair<'_>> {
 }
 
 /// The destination object for a concept: the same, or the nearest that keeps its meaning.
-fn counterpart<'a>(
+pub(super) fn counterpart<'a>(
     concept: ObjectConcept,
     find: impl Fn(ObjectConcept) -> Option<&'a ObjectSchema>,
 ) -> Option<&'a ObjectSchema> {
@@ -194,7 +197,7 @@ impl<'a> Proposing<'a> {
 
     /// What the values of a source field are, as far as anybody knows.
     fn known_type(&self, object: &ObjectSchema, field: &FieldSchema) -> FieldType {
-        let inferred = self.profile(object, &field.name).and_then(|profile| profile.inferred.clone());
+        let inferred = self.profile(object, &field.name).and_then(|profile| profile.certain().cloned());
         match &field.ty {
             FieldType::Any => inferred.unwrap_or(FieldType::text()),
             known => known.clone(),
@@ -233,6 +236,22 @@ impl<'a> Proposing<'a> {
             let text = "In which currency are amounts that carry none? (three letters)".to_owned();
             self.ask("currency", "/currency", text, vec!["EUR".to_owned(), "USD".to_owned()]);
         }
+    }
+
+    /// Asks once about everything that may start by itself when records arrive.
+    fn quiet(&mut self) {
+        let written = |object: &ObjectName| self.pairs.iter().any(|pair| pair.to.name == *object);
+        let told = self.audit.destination.quiet.iter().filter(|(object, what)| written(object) && !what.is_empty());
+        let told: Vec<String> = told.map(|(object, what)| format!("{object}: {}", what.join(", "))).collect();
+        if told.is_empty() {
+            return;
+        }
+        let text = format!(
+            "When records arrive, these may start by themselves: {}. Are they switched off until the migration is over?",
+            told.join("; ")
+        );
+        let choices = ["they are switched off", "they may start"].map(str::to_owned).to_vec();
+        self.ask(super::review::QUIET, "", text, choices);
     }
 
     /// Asks once about everything that stays behind.

@@ -58,24 +58,62 @@ impl Migration {
     /// # Errors
     /// `State` while creates are under way or their answers were lost: what is not known to be there cannot be taken back.
     pub async fn preview_rollback(&self) -> Result<RollbackPreview> {
-        let pass = self.start_rollback_preview().await?;
+        let pass = self.start_rollback_preview(None).await?;
         self.drive(pass).await?;
         self.rollback_preview(pass).await
     }
 
-    /// Starts a preview, or finds the unfinished one, and gives its pass.
+    /// Finds what taking back one pass would do that came after the run: a delta, a resolve or a repair. What earlier passes wrote
+    /// stays. Reads only.
     ///
     /// # Errors
-    /// As [`preview_rollback`](Self::preview_rollback).
-    pub async fn start_rollback_preview(&self) -> Result<u32> {
+    /// As [`preview_rollback`](Self::preview_rollback); `State` where the pass is another, is not over, or is not the last of its
+    /// kind that stands: newer ones are taken back first.
+    pub async fn preview_rollback_of(&self, pass: u32) -> Result<RollbackPreview> {
+        let preview = self.start_rollback_preview(Some(pass)).await?;
+        self.drive(preview).await?;
+        self.rollback_preview(preview).await
+    }
+
+    /// Starts a preview of taking back everything, or one pass, or finds the unfinished one, and gives its pass.
+    ///
+    /// # Errors
+    /// As [`preview_rollback`](Self::preview_rollback) and [`preview_rollback_of`](Self::preview_rollback_of).
+    pub async fn start_rollback_preview(&self, of: Option<u32>) -> Result<u32> {
         self.open().await?;
+        if let Some(of) = of {
+            self.last_that_stands(of).await?;
+        }
         self.within_window().await?;
         let open = self.open_creates().await?;
         if open > 0 {
             let message = "writes are under way, and nobody knows yet whether they arrived: run again, then roll back";
             return Err(Error::state("rollback.preview", message).with_context("open", open));
         }
-        self.start(PassKind::Preview { of: None }, self.survey_phases().await?, None).await
+        self.start(PassKind::Preview { of }, self.survey_phases().await?, None).await
+    }
+
+    /// Refuses to take back a pass below others, or one that is no pass of its own.
+    async fn last_that_stands(&self, of: u32) -> Result<()> {
+        let passes = self.passes().await?;
+        let undone = |number: u32| {
+            passes.iter().any(|pass| {
+                pass.finished.is_some()
+                    && matches!(pass.kind, PassKind::Rollback { of, .. } if of.is_none_or(|of| of == number))
+                    && pass.number > number
+            })
+        };
+        let last =
+            passes.iter().rfind(|pass| (pass.kind.follows() || pass.kind == PassKind::Initial) && !undone(pass.number));
+        let refused = |message: &str| Err(Error::state("rollback.preview", message).with_context("pass", of));
+        match last {
+            Some(last) if last.number == of && last.kind == PassKind::Initial => {
+                refused("the run is taken back as a whole: preview a rollback of everything")
+            }
+            Some(last) if last.number == of && last.finished.is_none() => refused("the pass is not over"),
+            Some(last) if last.number == of => Ok(()),
+            _ => refused("newer passes are taken back first, newest before older"),
+        }
     }
 
     /// Approves a rollback as previewed.
@@ -114,8 +152,9 @@ impl Migration {
         })?;
         self.admit(approval, &rollback_gate(preview)).await?;
         // One preview is carried out once: whoever asks again gets the report again.
-        let phases = self.undo_phases(&self.frozen_plan().await?, true).await?;
-        self.start_once(PassKind::Rollback { of: None, preview }, phases, Some(approval.gate.clone())).await
+        let of = self.pass(preview).await?.kind.takes_back();
+        let phases = self.undo_phases(&self.frozen_plan().await?, of.is_none()).await?;
+        self.start_once(PassKind::Rollback { of, preview }, phases, Some(approval.gate.clone())).await
     }
 
     /// The phases that look at what a rollback would take back.
@@ -132,13 +171,17 @@ impl Migration {
     pub async fn rollback_preview(&self, pass: u32) -> Result<RollbackPreview> {
         self.open().await?;
         let record = self.pass(pass).await?;
-        if record.finished.is_none() || record.kind != (PassKind::Preview { of: None }) {
+        let PassKind::Preview { of } = record.kind else {
+            return Err(Error::state("rollback.preview", "this is no preview").with_context("pass", pass));
+        };
+        if record.finished.is_none() {
             return Err(Error::state("rollback.preview", "this is no finished preview").with_context("pass", pass));
         }
         let units = self.facts().units(&Select::Units(pass)).await?;
         let sum = |name: &str| -> u64 { units.iter().filter_map(|unit| unit.counts.get(name)).sum() };
         let kept: Vec<Kept> = self.kept(pass).await?;
-        let retire = self.prepared().await?.0.into_iter().filter(|(_, item)| item.made).map(|(key, _)| key).collect();
+        let made = self.prepared().await?.0.into_iter().filter(|(_, item)| of.is_none() && item.made);
+        let retire = made.map(|(key, _)| key).collect();
         let preview = RollbackPreview {
             format: "crmkit.rollback-preview".to_owned(),
             version: 1,
@@ -157,8 +200,8 @@ impl Migration {
     pub async fn rollback_report(&self, pass: u32) -> Result<RollbackReport> {
         self.open().await?;
         let record = self.pass(pass).await?;
-        let PassKind::Rollback { of: None, preview } = record.kind else {
-            return Err(Error::state("rollback.report", "this is no rollback of everything").with_context("pass", pass));
+        let PassKind::Rollback { of, preview } = record.kind else {
+            return Err(Error::state("rollback.report", "this is no rollback").with_context("pass", pass));
         };
         let finished = record.finished.is_some();
         let counts = self.facts().counts(None).await?;
@@ -168,7 +211,7 @@ impl Migration {
         let names = |items: Vec<(String, PreparedItem)>| items.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
         // Once: approvals that are given afterwards are for the next run.
         let forgotten: Option<bool> = self.facts().get("forgotten", &pass_key(preview)).await?;
-        if finished && forgotten.is_none() {
+        if finished && of.is_none() && forgotten.is_none() {
             let forget = |gate: &str| Change::Forget { kind: "approval".to_owned(), key: gate.to_owned() };
             let sample = Change::Forget { kind: "document".to_owned(), key: "sample".to_owned() };
             let snapshot = Change::Forget { kind: "document".to_owned(), key: "snapshot".to_owned() };
@@ -181,7 +224,7 @@ impl Migration {
         Ok(RollbackReport {
             format: "crmkit.rollback".to_owned(),
             version: 1,
-            clean: finished && left <= kept.len() as u64,
+            clean: finished && if of.is_none() { left <= kept.len() as u64 } else { kept.is_empty() },
             taken_back: taken_back.into_iter().map(|(mapping, rows)| (mapping.to_string(), rows)).collect(),
             kept,
             retired: names(self.facts().all(&format!("retired/{}", pass_key(preview))).await?),

@@ -139,7 +139,7 @@ impl Migration {
         Ok(RunReport {
             format: "crmkit.run".to_owned(),
             version: 1,
-            finished: record.finished.is_some(),
+            finished: record.finished.is_some() && !record.cancelled,
             waits_for,
             objects: object_counts(&plan, &record.writing(units), &counts),
             uncertain: uncertain_counts(&counts),
@@ -164,6 +164,7 @@ impl Migration {
                 units.iter().map(|(unit, reason)| format!("{unit}: {reason}")).collect()
             }
             Action::WaitForApproval { gate } => vec![format!("approval of {gate}")],
+            Action::Paused => vec!["somebody to resume it".to_owned()],
             Action::Run { .. } | Action::SleepUntil { .. } | Action::Finished => Vec::new(),
         })
     }

@@ -160,6 +160,7 @@ impl Migration {
             gate: None,
             started: self.core.clock.now(),
             finished: None,
+            cancelled: false,
         };
         let cx = describe_pass(&self.core, record).await?;
         // Four fifths are chosen; what their links need makes up the rest.

@@ -172,11 +172,32 @@ impl Default for SamplePlan {
 }
 
 /// What a delta does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeltaPlan {
     /// What it does with a record that changed at both ends.
     pub conflict: ConflictPolicy,
+    /// What it does with the destination record of one that is gone at the source.
+    pub gone: GonePolicy,
+    /// The share of an object's records that may be gone before a person has to decide about removing any.
+    pub shrink: f64,
+}
+
+impl Default for DeltaPlan {
+    fn default() -> Self {
+        Self { conflict: ConflictPolicy::default(), gone: GonePolicy::default(), shrink: 0.05 }
+    }
+}
+
+/// What a delta does with the destination record of one that is gone at the source. Every one is in the delta's report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GonePolicy {
+    /// It stays.
+    #[default]
+    Report,
+    /// It is removed, where we made it, nobody changed it or attached something since, and nothing that stays links to it.
+    Remove,
 }
 
 impl DeltaPlan {

@@ -51,7 +51,11 @@ const SAMPLE: Shape = Shape::Table(&[
     may("keep", Shape::YesNo),
     may("seed", Shape::Whole(u64::MAX)),
 ]);
-const DELTA: Shape = Shape::Table(&[may("conflict", Shape::Choice(&["keep_theirs", "take_ours", "hold"]))]);
+const DELTA: Shape = Shape::Table(&[
+    may("conflict", Shape::Choice(&["keep_theirs", "take_ours", "hold"])),
+    may("gone", Shape::Choice(&["report", "remove"])),
+    may("shrink", Shape::Number),
+]);
 const ROLLBACK: Shape = Shape::Table(&[may("window_hours", U32)]);
 const QUESTION: Shape = Shape::Table(&[
     must("id", Shape::Text),

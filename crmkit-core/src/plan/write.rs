@@ -58,6 +58,11 @@ pub(super) fn plan(plan: &Plan) -> String {
     to.comment("A record that changed at both ends since it was written: keep_theirs, take_ours or hold.");
     to.line("[delta]");
     to.entry("conflict", &plan.delta.conflict);
+    to.comment(
+        "A record that is gone at the source: report or remove; above this share of an object a person decides.",
+    );
+    to.entry("gone", &plan.delta.gone);
+    to.entry("shrink", &plan.delta.shrink);
 
     to.gap();
     to.comment("Hours after the last writing pass in which everything can be taken back.");

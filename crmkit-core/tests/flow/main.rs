@@ -9,6 +9,7 @@ mod delta;
 mod erasure;
 mod gates;
 mod left_out;
+mod lifecycle;
 mod lost;
 mod matching;
 mod owners;

@@ -129,7 +129,7 @@ async fn a_host_can_drive_every_pass_itself() {
     by_hand(&migration, &world.clock, reconcile).await;
     assert!(migration.reconciliation(reconcile).await.expect("a document").clean);
 
-    let preview = migration.start_rollback_preview().await.expect("started");
+    let preview = migration.start_rollback_preview(None).await.expect("started");
     by_hand(&migration, &world.clock, preview).await;
     let preview = migration.rollback_preview(preview).await.expect("a document");
     let approval = migration.approve_rollback(&preview, "ann").await.expect("approved");

@@ -64,9 +64,9 @@ impl Operation {
         self.name.split_once('.').expect("thing.verb").1
     }
 
-    /// Its bytes are sent or taken once, and whoever asked asks again.
+    /// Its bytes are sent once, and whoever has them asks again.
     pub(crate) fn streams(&self) -> bool {
-        matches!(self.name, "file.create" | "file.download")
+        self.name == "file.create"
     }
 
     /// Whether a request of the log is one of these.

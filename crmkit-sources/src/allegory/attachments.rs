@@ -33,33 +33,37 @@ pub(super) struct Attachments {
 
 /// What an attachment's row says about its file.
 #[derive(Clone, Debug)]
-struct Attachment {
+pub(crate) struct Attachment {
     path: String,
-    bytes: Option<u64>,
-    sha256: Option<String>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) sha256: Option<String>,
 }
 
 impl Attachments {
     pub(super) fn of(shared: Arc<Shared>) -> Self {
         Self { shared, known: Arc::default() }
     }
+
+    /// What the attachment's row says, if there is one.
+    pub(super) async fn known(&self, id: &RecordId) -> Result<Option<Attachment>> {
+        let (shared, known, id) = (Arc::clone(&self.shared), Arc::clone(&self.known), id.clone());
+        blocking::run(move || {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.is_none() {
+                *known = Some(index(&shared)?);
+            }
+            Ok(known.as_ref().and_then(|known| known.get(&id)).cloned())
+        })
+        .await
+    }
 }
 
 #[async_trait]
 impl FileSource for Attachments {
     async fn open(&self, id: &RecordId) -> Result<FileStream> {
-        let (shared, known, id) = (Arc::clone(&self.shared), Arc::clone(&self.known), id.clone());
-        let reading = blocking::run(move || {
-            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.is_none() {
-                *known = Some(index(&shared)?);
-            }
-            let attachment = known.as_ref().and_then(|known| known.get(&id)).cloned();
-            drop(known);
-            let attachment = attachment.ok_or_else(|| missing("the export has no such attachment", &id))?;
-            Reading::open(&shared, &attachment, &id)
-        })
-        .await?;
+        let attachment = self.known(id).await?.ok_or_else(|| missing("the export has no such attachment", id))?;
+        let (shared, id) = (Arc::clone(&self.shared), id.clone());
+        let reading = blocking::run(move || Reading::open(&shared, &attachment, &id)).await?;
         Ok(Box::pin(stream::try_unfold(Some(reading), |reading| async move {
             match reading {
                 Some(reading) => blocking::run(move || reading.chunk()).await,

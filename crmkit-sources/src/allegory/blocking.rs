@@ -6,7 +6,7 @@ use crmkit_core::{Error, ErrorKind, Result, Retry};
 use futures::channel::oneshot;
 
 /// Runs `work` on a thread of its own and waits for it without blocking.
-pub(super) async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let failed = |message: &str| Error::new(ErrorKind::Unavailable, "allegory.thread", message, Retry::Never);
     let (answer, answered) = oneshot::channel();
     let named = thread::Builder::new().name("crmkit-export".to_owned());

@@ -133,6 +133,7 @@ pub(super) fn compile(
         schema: ObjectSchema::new(name.clone(), label, spec.concept),
         marked: Default::default(),
         records: 0,
+        making: Default::default(),
     })
 }
 
@@ -190,7 +191,13 @@ impl Assembly<'_> {
     /// Adds the field that a column of the contract becomes, unless another column made it already.
     fn standard(&mut self, column: &Column, slot: Slot) {
         let find = |name: &str| self.columns.find(name);
-        let link = |to: &str, or_name| FieldSource::Link { cell: slot, to: to.into(), by: None, or_name };
+        let link = |to: &str, or_name| FieldSource::Link {
+            cell: slot,
+            to: to.into(),
+            by: None,
+            or_name,
+            instead: ["company_id", "deal_id"].into_iter().filter(|_| or_name.is_some()).filter_map(find).collect(),
+        };
         let mut field = match column.role {
             Role::Cell(kind) => Field::new(column.name, kind, FieldSource::Cell(slot)),
             Role::Link(to) => {
@@ -201,7 +208,8 @@ impl Assembly<'_> {
                 let text = Field::new(column.name, Kind::Text, FieldSource::Cell(slot));
                 if find(id).is_none() {
                     let by = Some("name".into());
-                    let to = FieldSource::Link { cell: slot, to: "contacts".into(), by, or_name: None };
+                    let instead = ["company_id", "deal_id"].into_iter().filter_map(find).collect();
+                    let to = FieldSource::Link { cell: slot, to: "contacts".into(), by, or_name: None, instead };
                     self.push(Field::new(id, Kind::Text, to).means(Some(FieldConcept::Person)));
                 }
                 text
@@ -264,7 +272,7 @@ impl Assembly<'_> {
             let name = object.as_str();
             !main.contains(object)
                 && !name.starts_with("links/")
-                && !matches!(name, "users" | "pipelines" | "stages" | "deal_contacts" | "tags")
+                && !matches!(name, "users" | "pipelines" | "stages" | "deal_contacts" | "tags" | "workflows")
         });
         let known: Arc<[ObjectName]> = main.iter().chain(others).cloned().collect();
         for to in known.iter() {
@@ -299,7 +307,12 @@ impl Assembly<'_> {
         for (name, to) in [("left_id", left), ("right_id", right)] {
             let field = self.fields.iter_mut().find(|field| field.name == name);
             if let (Some(field), Some(cell)) = (field, self.columns.find(name)) {
-                field.source = FieldSource::Link { cell, to: to.as_str().into(), by: None, or_name: None };
+                let custom = ObjectName::from(format!("custom/{to}"));
+                let to = match layout::standard(to).is_none() && self.setting.objects.contains(&custom) {
+                    true => custom,
+                    false => to.as_str().into(),
+                };
+                field.source = FieldSource::Link { cell, to, by: None, or_name: None, instead: Vec::new() };
             }
         }
     }

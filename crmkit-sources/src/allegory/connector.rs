@@ -15,6 +15,7 @@ use super::{
     export::Export,
     manifest::{self, Manifest, SchemaFile},
     stored::Damage,
+    walk::Ranges,
 };
 
 /// A CRM's export folder, or a zip archive of one.
@@ -59,6 +60,9 @@ pub(super) struct Shared {
     pub(super) manifest: Option<Manifest>,
     pub(super) schema: SchemaFile,
     pub(super) instance: String,
+    pub(super) ranges: Ranges,
+    /// The files of attachments are not in the export, and nobody misses them there.
+    pub(super) files_elsewhere: bool,
     export: OnceLock<Arc<Export>>,
     walking: Mutex<()>,
 }
@@ -89,27 +93,61 @@ impl ExportFolder {
         let schema = manifest::load(&root, manifest::SCHEMA_FILE)?.unwrap_or_default();
         let named = manifest.as_ref().and_then(|manifest| manifest.instance.clone().or(manifest.source.clone()));
         let instance = named.unwrap_or_else(|| Self::KIND.to_owned());
-        let (export, walking) = (OnceLock::new(), Mutex::new(()));
-        let shared = Arc::new(Shared { root, manifest, schema, instance, export, walking });
+        let (ranges, export, walking) = (Ranges::default(), OnceLock::new(), Mutex::new(()));
+        let files_elsewhere = false;
+        let shared = Arc::new(Shared { root, manifest, schema, instance, ranges, files_elsewhere, export, walking });
         Ok(Self { attachments: Attachments::of(Arc::clone(&shared)), shared })
     }
 
     /// Names the account that the export is of, where the manifest does not. A delta's folder needs the same name as the
     /// full one: it is part of every marker.
     pub fn with_instance(self, instance: impl Into<String>) -> Self {
-        let shared = Arc::new(Shared {
-            root: self.shared.root.clone(),
-            manifest: self.shared.manifest.clone(),
-            schema: self.shared.schema.clone(),
-            instance: instance.into(),
-            export: OnceLock::new(),
-            walking: Mutex::new(()),
-        });
+        let shared = Arc::new(Shared { instance: instance.into(), ..self.shared.unwalked() });
+        Self { attachments: Attachments::of(Arc::clone(&shared)), shared }
+    }
+
+    /// How many threads walk over a file at once, each over at least so many bytes: as many as the machine has cores and
+    /// 4 MB unless told. Whatever is told, the same records come in the same order. Files behind gzip, in an archive or in
+    /// UTF-16 are walked by one.
+    pub fn with_ranges(self, threads: usize, bytes: u64) -> Self {
+        let ranges = Ranges { threads: threads.max(1), bytes: bytes.max(1) };
+        let shared = Arc::new(Shared { ranges, ..self.shared.unwalked() });
         Self { attachments: Attachments::of(Arc::clone(&shared)), shared }
     }
 }
 
+#[cfg(feature = "allegory-api")]
+impl ExportFolder {
+    /// The same, whose attachments' files come from elsewhere.
+    pub(crate) fn with_files_elsewhere(self) -> Self {
+        let shared = Arc::new(Shared { files_elsewhere: true, ..self.shared.unwalked() });
+        Self { attachments: Attachments::of(Arc::clone(&shared)), shared }
+    }
+
+    /// What an attachment's row says about its file.
+    pub(crate) async fn attachment(
+        &self,
+        id: &crmkit_core::RecordId,
+    ) -> Result<Option<super::attachments::Attachment>> {
+        self.attachments.known(id).await
+    }
+}
+
 impl Shared {
+    /// The same, not walked yet.
+    fn unwalked(&self) -> Self {
+        Self {
+            root: self.root.clone(),
+            manifest: self.manifest.clone(),
+            schema: self.schema.clone(),
+            instance: self.instance.clone(),
+            ranges: self.ranges,
+            files_elsewhere: self.files_elsewhere,
+            export: OnceLock::new(),
+            walking: Mutex::new(()),
+        }
+    }
+
     /// The walked export; walks it the first time.
     pub(super) fn export(&self) -> Result<Arc<Export>> {
         let _walking = self.walking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -8,6 +8,7 @@ use super::{
     foreign::same_name,
     header,
     links::Links,
+    shapes::Shapes,
     stages::Stages,
     table::{Field, FieldSource, Row, Slot, Table},
     values::{Kind, Reading, merge},
@@ -21,40 +22,55 @@ pub(super) struct Converter<'a> {
     pub(super) currency: Option<&'a Arc<str>>,
 }
 
+/// What making one record leaves for the next.
+#[derive(Debug, Default)]
+pub(super) struct Making {
+    shapes: Shapes,
+    values: Vec<Option<Value>>,
+}
+
 /// A value, nothing, or why it cannot be told.
 type Told = Result<Option<Value>, Untold>;
 
 struct Untold {
     reason: String,
     candidates: Vec<RecordId>,
+    /// A name fits no record.
+    nobody: bool,
 }
 
 impl<T: Into<String>> From<T> for Untold {
     fn from(reason: T) -> Self {
-        Self { reason: reason.into(), candidates: Vec::new() }
+        Self { reason: reason.into(), candidates: Vec::new(), nobody: false }
     }
 }
 
 impl Converter<'_> {
     /// The record of a row.
-    pub(super) fn record(&self, table: &Table, row: &Row<'_>, id: &str, file: &str, line: u64) -> Record {
+    pub(super) fn record(
+        &self,
+        table: &Table,
+        row: &Row<'_>,
+        id: &str,
+        file: &str,
+        line: u64,
+        made: &mut Making,
+    ) -> Record {
         let mut record = Record::new(RecordRef { object: table.name.clone(), id: id.into() });
-        record.fields.reserve(table.fields.len());
         for field in &table.fields {
-            match self.value(field, row) {
-                Ok(Some(value)) => {
-                    record.fields.insert(field.name.clone(), value);
-                }
-                Ok(None) => {}
-                Err(untold) => record.doubts.push(Doubt {
+            let value = self.value(field, row).unwrap_or_else(|untold| {
+                record.doubts.push(Doubt {
                     field: field.name.clone(),
                     origin: file.to_owned(),
                     line: Some(line),
                     message: untold.reason,
                     candidates: untold.candidates,
-                }),
-            }
+                });
+                None
+            });
+            made.values.push(value);
         }
+        record.fields = made.shapes.fill(&table.fields, &mut made.values);
         record
     }
 
@@ -85,7 +101,13 @@ impl Converter<'_> {
             }
             FieldSource::Money { amount, currency } => self.money(reading, row, *amount, *currency),
             FieldSource::Body { text, format } => body(row, *text, *format),
-            FieldSource::Link { cell, to, by, or_name } => self.link(row, *cell, to, by.as_ref(), *or_name),
+            FieldSource::Link { cell, to, by, or_name, instead } => {
+                let elsewhere = instead.iter().any(|slot| row.get(*slot).is_some());
+                self.link(row, *cell, to, by.as_ref(), *or_name).or_else(|untold| match elsewhere && untold.nobody {
+                    true => Ok(None),
+                    false => Err(untold),
+                })
+            }
             FieldSource::Parent { kind, id, to, known } => self.parent(row, *kind, *id, to, known),
             FieldSource::Stage { id, name, pipeline } => self.stage(row, *id, *name, *pipeline),
             FieldSource::StageByName { name, pipeline } => Ok(row.trimmed(*name).map(|name| {
@@ -127,10 +149,11 @@ impl Converter<'_> {
         let candidates = self.links.find(to, by, key);
         match candidates {
             [one] => Ok(Some(Value::link(RecordRef { object: to.clone(), id: one.clone() }))),
-            [] => Err(format!("no record of `{to}` has this `{by}`").into()),
+            [] => Err(Untold { nobody: true, ..format!("no record of `{to}` has this `{by}`").into() }),
             several => Err(Untold {
                 reason: format!("{} records of `{to}` have this `{by}`", several.len()),
                 candidates: several.to_vec(),
+                nobody: false,
             }),
         }
     }
@@ -155,7 +178,10 @@ impl Converter<'_> {
         match found.as_slice() {
             [one] => Ok(Some(Value::option(one.as_str()))),
             [] => Err("no stage has this name".into()),
-            _ => Err(Untold { reason: format!("{} stages have this name", found.len()), candidates: found }),
+            _ => {
+                let reason = format!("{} stages have this name", found.len());
+                Err(Untold { reason, candidates: found, nobody: false })
+            }
         }
     }
 }

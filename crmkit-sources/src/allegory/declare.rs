@@ -19,7 +19,7 @@ pub(super) fn declare(field: &mut Field, declared: &SchemaField, slot: Slot) {
     field.reading.format = declared.format.as_deref().map(Into::into);
     if let Some(to) = &declared.lookup {
         let to = header::object_of_one(to).into();
-        field.source = FieldSource::Link { cell: slot, to, by: None, or_name: None };
+        field.source = FieldSource::Link { cell: slot, to, by: None, or_name: None, instead: Vec::new() };
         field.reading.kind = Kind::Text;
         return;
     }

@@ -155,7 +155,7 @@ pub(super) fn digest(mut bytes: Bytes) -> io::Result<String> {
 }
 
 /// The digest as hexadecimal digits.
-pub(super) fn hexadecimal(sha: Sha256) -> String {
+pub(crate) fn hexadecimal(sha: Sha256) -> String {
     sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -13,7 +13,7 @@ use super::{
     ExportFolder, attachments,
     compile::{self, OpenedFile, Setting},
     connector::Shared,
-    convert::Converter,
+    convert::{Converter, Making},
     deletions::Deletions,
     encoding::Encoding,
     folder, foreign, header,
@@ -113,8 +113,8 @@ impl Export {
         }
         for table in &mut tables {
             let name = table.name.clone();
-            profile::profile(table, &mut problems).map_err(|error| unreadable(name.as_str(), error))?;
-            if name == "attachments" {
+            profile::profile(table, shared.ranges, &mut problems).map_err(|error| unreadable(name.as_str(), error))?;
+            if name == "attachments" && !shared.files_elsewhere {
                 attachments::check(table, &shared.root, &mut problems)
                     .map_err(|error| unreadable("attachments", error))?;
             }
@@ -143,7 +143,7 @@ impl Export {
             time_zone: setting.zone.map(|zone| zone.name().to_owned()),
             currency: setting.currency.as_deref().map(str::to_owned),
             problems,
-            gotchas: gotchas(manifest, listing.workflows),
+            gotchas: gotchas(manifest, &tables),
         };
         let parked = Mutex::default();
         Ok(Self { source, tables, stages, links, currency: setting.currency, deletions, parked })
@@ -172,6 +172,8 @@ impl Export {
         let converter = Converter { stages: &self.stages, links: &self.links, currency: self.currency.as_ref() };
         let (first, place) = start.map_or((0, None), |(part, place)| (part, Some(place)));
         let mut bytes = 0;
+        // Another page of the object may be made at the same time, with what it has itself.
+        let mut making = table.making.try_lock().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default();
         for (number, file) in table.parts.iter().enumerate().skip(first) {
             unchanged(&file.part)?;
             let from = place.filter(|_| number == first).unwrap_or(file.part.first);
@@ -187,6 +189,7 @@ impl Export {
                         rows.hold(at);
                         self.park(Parked { object: table.name.clone(), part: number, place: at, rows });
                     }
+                    keep(table, making);
                     return Ok(page);
                 }
                 bytes += rows.raw().len() as u64;
@@ -201,12 +204,13 @@ impl Export {
                     }),
                     Verdict::Record(id) => {
                         let row = Row { rows: &rows, cells: &file.cells };
-                        page.items.push(converter.record(table, &row, &id, &file.part.file, at.line));
+                        page.items.push(converter.record(table, &row, &id, &file.part.file, at.line, &mut making));
                     }
                 }
                 page.rows += 1;
             }
         }
+        keep(table, making);
         Ok(page)
     }
 
@@ -222,6 +226,12 @@ impl Export {
             parked.remove(0);
         }
         parked.push(walk);
+    }
+}
+
+fn keep(table: &Table, making: Making) {
+    if let Ok(mut kept) = table.making.try_lock() {
+        *kept = making;
     }
 }
 
@@ -342,7 +352,8 @@ fn currency(manifest: &Manifest, problems: &mut Vec<Problem>) -> Option<Arc<str>
     None
 }
 
-fn gotchas(manifest: &Manifest, workflows: usize) -> Vec<String> {
+fn gotchas(manifest: &Manifest, tables: &[Table]) -> Vec<String> {
+    let workflows = tables.iter().find(|table| table.name == "workflows").map_or(0, |table| table.records);
     let mut gotchas = Vec::new();
     if manifest.snapshot == Some(Snapshot::Delta) {
         let since = manifest.since.as_deref().map(|since| format!(" since {since}")).unwrap_or_default();

@@ -21,8 +21,6 @@ pub(super) struct Listing {
     pub(super) objects: IndexMap<ObjectName, Found>,
     /// The list of deleted records.
     pub(super) deleted: Option<String>,
-    /// Automation definitions.
-    pub(super) workflows: usize,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -43,10 +41,18 @@ pub(super) fn list(root: &Container, manifest: Option<&Manifest>) -> io::Result<
     listing.deleted = files.iter().find(|file| is_deleted(file)).cloned();
     files.extend(root.names("custom/")?);
     files.extend(root.names("links/")?);
-    listing.workflows = root.names("workflows/")?.iter().filter(|name| name.ends_with(".json")).count();
     match manifest {
         Some(manifest) => declared(&mut listing, manifest, &files),
         None => undeclared(&mut listing, &files),
+    }
+    // Automations are files of their own, which a manifest need not name.
+    let workflows = root.names("workflows/")?.into_iter().filter(|file| is_document(file));
+    let workflows: Vec<_> = workflows.map(|file| DeclaredFile { file, rows: None, sha256: None }).collect();
+    if !workflows.is_empty() {
+        let found = listing.objects.entry("workflows".into()).or_default();
+        if found.files.is_empty() {
+            found.files = workflows;
+        }
     }
     // Described in the contract's order, custom objects and links after it.
     let order = |name: &ObjectName| layout::STANDARD.iter().position(|known| known.name == name.as_str());
@@ -113,6 +119,12 @@ fn is_data(file: &str) -> bool {
     let file = file.to_ascii_lowercase();
     let file = file.strip_suffix(".gz").unwrap_or(&file);
     [".csv", ".jsonl", ".ndjson", ".tsv", ".zip"].iter().any(|end| file.ends_with(end))
+}
+
+/// Whether a file is one record.
+pub(super) fn is_document(file: &str) -> bool {
+    let file = file.to_ascii_lowercase();
+    file.strip_suffix(".gz").unwrap_or(&file).ends_with(".json")
 }
 
 fn is_deleted(file: &str) -> bool {

@@ -92,6 +92,7 @@ pub(super) fn compile(
         fields,
         marked: Default::default(),
         records: 0,
+        making: Default::default(),
     })
 }
 
@@ -161,7 +162,7 @@ impl Reader<'_> {
         if let Some(link) = &declared.link {
             let to = self.linked(link, &format!("{pointer}/link"))?;
             let by = link.by.as_deref().filter(|by| *by != "id").map(Into::into);
-            let link = FieldSource::Link { cell: first, to, by, or_name: None };
+            let link = FieldSource::Link { cell: first, to, by, or_name: None, instead: Vec::new() };
             return Some(Field::new(name, Kind::Text, link));
         }
         let ty = declared.ty.or_else(|| declared.concept.and_then(type_of));

@@ -70,6 +70,31 @@ impl Seen {
         }
     }
 
+    /// Takes what was seen further down the column into account.
+    pub(super) fn merge(&mut self, more: Self) {
+        self.filled += more.filled;
+        self.bools += more.bools;
+        self.ints += more.ints;
+        self.numbers += more.numbers;
+        self.dates += more.dates;
+        self.naive += more.naive;
+        self.zoned += more.zoned;
+        self.longest = self.longest.max(more.longest);
+        self.multiline |= more.multiline;
+        self.strong_dot |= more.strong_dot;
+        self.strong_comma |= more.strong_comma;
+        self.weak_dot |= more.weak_dot;
+        self.weak_comma |= more.weak_comma;
+        self.many |= more.many;
+        for (entry, count) in more.options {
+            *self.options.entry(entry).or_default() += count;
+        }
+        if self.many || self.options.len() > MOST_OPTIONS {
+            self.many = true;
+            self.options = IndexMap::new();
+        }
+    }
+
     fn kind(&mut self, cell: &str) {
         let first = cell.as_bytes().first().copied().unwrap_or(b' ');
         if first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.' | b',') {

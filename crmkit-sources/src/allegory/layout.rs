@@ -374,6 +374,13 @@ pub(super) const STANDARD: &[Standard] = &[
             role("object_id", Role::ParentId),
         ],
     },
+    Standard {
+        name: "workflows",
+        label: "Automations",
+        concept: O::Automation,
+        id: &["id"],
+        columns: &[ID, cell("name", Text).means(F::Name), cell("definition", LongText)],
+    },
 ];
 
 /// The contract's object of that name.

@@ -9,6 +9,25 @@ pub(super) const LONGEST_ROW: usize = 8 << 20;
 
 const CHUNK: usize = 64 * 1024;
 
+/// Where the line after the next end of line begins in `bytes`, which begin at `from`; nothing where there is none within the
+/// longest row.
+pub(super) fn after_next(mut bytes: Bytes, from: u64, line_end: u8) -> io::Result<Option<u64>> {
+    let (mut chunk, mut looked) = (vec![0; CHUNK], 0);
+    while looked <= LONGEST_ROW {
+        let read = match bytes.read(&mut chunk) {
+            Ok(0) => return Ok(None),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if let Some(at) = memchr::memchr(line_end, &chunk[..read]) {
+            return Ok(Some(from + (looked + at + 1) as u64));
+        }
+        looked += read;
+    }
+    Ok(None)
+}
+
 /// The part of a file that is in memory: what was read and not yet passed.
 pub(super) struct Lines {
     input: Bytes,

@@ -6,7 +6,7 @@
 //! any CRM is read as it is.
 
 mod attachments;
-mod blocking;
+pub(crate) mod blocking;
 mod compile;
 mod connector;
 mod container;
@@ -28,9 +28,13 @@ mod manifest;
 mod profile;
 mod quarantine;
 mod rows;
+mod shapes;
 mod stages;
 mod stored;
 mod table;
 mod values;
+mod walk;
 
 pub use connector::ExportFolder;
+#[cfg(feature = "allegory-api")]
+pub(crate) use encoding::hexadecimal;

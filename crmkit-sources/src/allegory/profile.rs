@@ -1,82 +1,26 @@
-//! One walk over an object's rows before any is read for good: counts, repeated ids, types.
+//! What the first walk over an object's rows showed: counts, types of fields, what the manifest says otherwise.
 
-use std::{
-    collections::HashSet,
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    io,
-};
+use std::io;
 
 use crmkit_core::{FieldSchema, FieldType, ObjectName, OptionSchema, Problem, Severity};
-use indexmap::IndexMap;
 
 use super::{
-    convert,
     infer::Inferred,
-    rows::{Fault, Rows},
     stages::Stages,
-    table::{Field, FieldSource, Row, Table},
+    table::{Field, FieldSource, Table},
     values::{Kind, Style},
+    walk::{self, Ranges, Walked},
 };
 
-/// Rows with a quote that nothing closes, after which the rest of the file is read on. Each costs a walk to its end.
-const MOST_UNCLOSED: usize = 16;
-
 /// Counts, marks repeated ids, looks at every field, checks what the manifest declares.
-pub(super) fn profile(table: &mut Table, problems: &mut Vec<Problem>) -> io::Result<()> {
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let mut ids = HashSet::<u64>::new();
-    let mut rejects = IndexMap::<&'static str, Rejected>::new();
-    for number in 0..table.parts.len() {
-        let file = &mut table.parts[number];
-        let name = file.part.file.clone();
-        let mut rows = Rows::open(&file.part, file.part.first)?;
-        let mut count = 0;
-        while let Some(place) = rows.advance()? {
-            let unclosed = &mut table.parts[number].part.unclosed;
-            if rows.fault() == Some(&Fault::Unclosed)
-                && unclosed.len() < MOST_UNCLOSED
-                && let Err(at) = unclosed.binary_search(&place.offset)
-            {
-                unclosed.insert(at, place.offset);
-                rows = Rows::open(&table.parts[number].part, place)?;
-                continue;
-            }
-            count += 1;
-            let mut reject = |code| {
-                let rejected =
-                    rejects.entry(code).or_insert_with(|| Rejected { file: name.clone(), ..Rejected::default() });
-                rejected.rows += 1;
-                if rejected.rows == 1 {
-                    rejected.line = place.line;
-                }
-            };
-            if let Some(fault) = rows.fault() {
-                reject(fault.code());
-                continue;
-            }
-            let row = Row { rows: &rows, cells: &table.parts[number].cells };
-            let Some(id) = row.id(&table.id) else {
-                if !table.distinct {
-                    reject("missing_id");
-                }
-                continue;
-            };
-            let new = ids.insert(hasher.hash_one(&id));
-            if new == table.distinct {
-                table.marked.insert((number, place.offset));
-            }
-            if !new {
-                if !table.distinct {
-                    reject("duplicate_id");
-                }
-                continue;
-            }
-            table.records += 1;
-            for field in &mut table.fields {
-                look(field, &row, &name, place.line);
-            }
-        }
-        check(&table.parts[number], count, problems);
+pub(super) fn profile(table: &mut Table, ranges: Ranges, problems: &mut Vec<Problem>) -> io::Result<()> {
+    let Walked { looks, rejects, rows, records } = walk::walk(table, ranges)?;
+    table.records = records;
+    for (field, look) in table.fields.iter_mut().zip(looks) {
+        field.look = look;
+    }
+    for (file, rows) in table.parts.iter().zip(rows) {
+        check(file, rows, problems);
     }
     for (code, rejected) in rejects {
         let message = format!("{} rows of `{}` cannot become records", rejected.rows, table.name);
@@ -89,68 +33,10 @@ pub(super) fn profile(table: &mut Table, problems: &mut Vec<Problem>) -> io::Res
     // A parent's field that no record uses is no field, apart from the three that every CRM has.
     let main = |to: &ObjectName| matches!(to.as_str(), "companies" | "contacts" | "deals");
     table.fields.retain(|field| match &field.source {
-        FieldSource::Parent { to, .. } => main(to) || !field.seen.is_empty(),
+        FieldSource::Parent { to, .. } => main(to) || !field.look.seen.is_empty(),
         _ => true,
     });
     Ok(())
-}
-
-/// Rows that cannot become records for one reason, and where the first is.
-#[derive(Debug, Default)]
-struct Rejected {
-    rows: u64,
-    file: String,
-    line: u64,
-}
-
-/// Takes what a row says about a field into account.
-fn look(field: &mut Field, row: &Row<'_>, file: &str, line: u64) {
-    let kind = field.reading.kind;
-    match &field.source {
-        FieldSource::Cell(slot) | FieldSource::Money { amount: slot, .. } => {
-            let options = matches!(kind, Kind::Option | Kind::Infer);
-            let types =
-                matches!(kind, Kind::Infer | Kind::Int | Kind::Decimal | Kind::Duration | Kind::Date | Kind::Moment);
-            if kind == Kind::Options {
-                let Some(cell) = row.get(*slot) else { return };
-                let entries = cell.split(';').map(str::trim).filter(|entry| !entry.is_empty());
-                entries.for_each(|entry| field.seen.add(entry, false, true));
-            } else if (types || options)
-                && let Some(cell) = row.get(*slot)
-            {
-                let known = field.seen.known();
-                field.seen.add(cell.trim(), types, options);
-                let told = match kind {
-                    Kind::Date | Kind::Moment if field.reading.format.is_some() => field.reading.value(&cell).is_ok(),
-                    Kind::Int | Kind::Decimal | Kind::Duration | Kind::Date | Kind::Moment => {
-                        field.seen.known() > known
-                    }
-                    _ => true,
-                };
-                if !told {
-                    field.unread += 1;
-                    field.first_unread.get_or_insert_with(|| (file.to_owned(), line));
-                }
-            }
-        }
-        FieldSource::Stage { id, .. } | FieldSource::Pipeline(id) => {
-            if let Some(cell) = row.get(*id) {
-                field.seen.add(cell.trim(), false, true);
-            }
-        }
-        FieldSource::StageByName { name, pipeline } => {
-            let Some(name) = row.trimmed(*name) else { return };
-            let stage = Stages::composite(pipeline.and_then(|slot| row.trimmed(slot)).as_deref(), &name);
-            field.seen.add(&stage, false, true);
-        }
-        FieldSource::Parent { kind, id, to, known } => {
-            let is_this = |kind: &str| convert::parent(kind, known) == Some(to);
-            if row.get(*id).is_some() && row.get(*kind).is_some_and(|kind| is_this(&kind)) {
-                field.seen.add("", false, false);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// Compares a file with what the manifest says about it.
@@ -184,18 +70,18 @@ fn check(file: &super::table::TablePart, rows: u64, problems: &mut Vec<Problem>)
 /// Decides what the walk showed: types of undeclared fields, number styles.
 fn settle(field: &mut Field, object: &ObjectName, problems: &mut Vec<Problem>) {
     let name = format!("{object}.{}", field.name);
-    if let Some((file, line)) = field.first_unread.take() {
+    if let Some((file, line)) = field.look.first_unread.take() {
         let what = match field.reading.kind {
             Kind::Date | Kind::Moment => "dates in a form that is not declared",
             _ => "no numbers",
         };
-        let message = format!("{} cells of `{name}` are {what}; this is the first", field.unread);
+        let message = format!("{} cells of `{name}` are {what}; this is the first", field.look.unread);
         let remedy = "declare the column's format or export it again; until then records with such a cell are held";
         let problem = Problem::new(Severity::Hold, "unreadable_value", message, remedy);
         problems.push(problem.at(format!("/objects/{object}/fields/{}", field.name)).in_file(file, line));
     }
     if field.reading.kind == Kind::Infer {
-        field.reading.kind = match field.seen.infer() {
+        field.reading.kind = match field.look.seen.infer() {
             Inferred::Bool => Kind::Bool,
             Inferred::Int => Kind::Int,
             Inferred::Decimal => Kind::Decimal,
@@ -211,13 +97,13 @@ fn settle(field: &mut Field, object: &ObjectName, problems: &mut Vec<Problem>) {
     }
     if field.reading.kind == Kind::Option
         && matches!(field.source, FieldSource::Cell(_))
-        && field.seen.options().is_none()
+        && field.look.seen.options().is_none()
     {
         field.reading.kind = Kind::Text;
         let message = format!("`{name}` has too many different values for a pick-list and is read as text");
         problems.push(Problem::new(Severity::Warn, "too_many_options", message, "declare it as text"));
     }
-    field.reading.style = field.seen.style();
+    field.reading.style = field.look.seen.style();
     let message = match field.reading.style {
         Style::Mixed if numeric(field) => format!("`{name}` mixes decimal points and decimal commas"),
         Style::Unsure if numeric(field) => {
@@ -244,10 +130,10 @@ pub(super) fn ty(field: &Field) -> FieldType {
         (_, Kind::Bool) => FieldType::Bool,
         (_, Kind::Int) => FieldType::Int,
         (_, Kind::Decimal) => FieldType::Decimal,
-        (_, Kind::Date) if !field.seen.has_times() => FieldType::Date,
-        (_, Kind::Moment) if field.seen.has_dates() && !field.seen.has_times() => FieldType::Date,
+        (_, Kind::Date) if !field.look.seen.has_times() => FieldType::Date,
+        (_, Kind::Moment) if field.look.seen.has_dates() && !field.look.seen.has_times() => FieldType::Date,
         (_, Kind::Date | Kind::Moment) => {
-            let local = field.seen.has_naive() && field.reading.zone.is_none();
+            let local = field.look.seen.has_naive() && field.reading.zone.is_none();
             if local { FieldType::Local } else { FieldType::Timestamp }
         }
         (_, Kind::Duration) => FieldType::Duration,
@@ -289,7 +175,7 @@ fn options(field: &Field, object: &ObjectName, stages: &Stages, problems: &mut V
         _ => field.options.iter().map(|option| entry(option, option)).collect(),
     };
     let declared = options.len();
-    for seen in field.seen.options().into_iter().flatten() {
+    for seen in field.look.seen.options().into_iter().flatten() {
         if !options.iter().any(|known| known.id == seen) {
             let label = match &field.source {
                 FieldSource::StageByName { .. } => stages.named(seen),

@@ -87,7 +87,7 @@ impl Sheet {
         let name = part.file.strip_suffix(".gz").unwrap_or(&part.file);
         let name = match part.format {
             Format::Csv { .. } => name.to_owned(),
-            Format::Json => format!("{name}.csv"),
+            Format::Json | Format::Document => format!("{name}.csv"),
         };
         // The part was found inside the export, so its name leads nowhere else.
         let path = folder.join(name);

@@ -1,10 +1,11 @@
-//! The rows of one file, CSV or JSON lines, from any place in it.
+//! The rows of one file, CSV or JSON lines, from any place in it; a JSON document is one row.
 
 use std::{borrow::Cow, io, sync::Arc};
 
 use super::{
     delimiter,
     encoding::{Encoding, Survey},
+    folder,
     json::Objects,
     lines::{LONGEST_ROW, Lines},
     stored::{Damage, Stored},
@@ -41,6 +42,8 @@ pub(super) enum Format {
         line_end: u8,
     },
     Json,
+    /// The whole file is one row: its name without ending, the name that it gives itself, its text.
+    Document,
 }
 
 /// Where a row begins.
@@ -114,7 +117,7 @@ impl Fault {
             }
             Self::Nul(_) => "the cell has a NUL character".to_owned(),
             Self::NotText(_) => "the cell has bytes that are no text in the file's encoding".to_owned(),
-            Self::NotJson => "the line is not one JSON object".to_owned(),
+            Self::NotJson => "it is not JSON, or the line is not one object".to_owned(),
             Self::RepeatedKey(_) => "the object has a key twice".to_owned(),
             Self::Separator(_) => "an entry of the list has a `;`, which separates entries".to_owned(),
         }
@@ -130,6 +133,11 @@ impl Part {
         let name = lower.strip_suffix(".gz").unwrap_or(&lower);
         let header = Arc::default();
         let mut part = Self { file, stored, survey, format: Format::Json, first, header, unclosed: Vec::new() };
+        if folder::is_document(name) {
+            part.format = Format::Document;
+            part.header = ["id", "name", "definition"].map(str::to_owned).into();
+            return Ok(part);
+        }
         if name.ends_with(".jsonl") || name.ends_with(".ndjson") {
             part.header = Objects::keys(part.lines(first)?, part.survey.encoding)?.into();
             return Ok(part);
@@ -156,13 +164,31 @@ impl Part {
         Ok(part)
     }
 
+    /// The byte that ends its lines, where its rows may be entered at the end of any: not where the text has other offsets than
+    /// the file, and not in packed files.
+    pub(super) fn line_end(&self) -> Option<u8> {
+        let as_kept = self.stored.is_seekable() && !matches!(self.survey.encoding, Encoding::Utf16 { .. });
+        match self.format {
+            Format::Csv { line_end, .. } if as_kept => Some(line_end),
+            Format::Json if as_kept => Some(b'\n'),
+            _ => None,
+        }
+    }
+
     fn lines(&self, from: Place) -> io::Result<Lines> {
         let line_end = match self.format {
             Format::Csv { line_end, .. } => line_end,
-            Format::Json => b'\n',
+            Format::Json | Format::Document => b'\n',
         };
         Ok(Lines::new(self.survey.open(&self.stored, from.offset)?, from, line_end))
     }
+}
+
+/// The name of a document without folder and ending.
+fn id_of(file: &str) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    name.rsplit_once('.').map_or(name, |(id, _)| id).to_owned()
 }
 
 pub(super) fn too_many_columns() -> io::Error {
@@ -191,8 +217,14 @@ pub(super) struct Rows {
 }
 
 enum Reader {
-    Csv { core: Box<csv_core::Reader>, delimiter: u8, line_end: u8 },
+    Csv {
+        core: Box<csv_core::Reader>,
+        delimiter: u8,
+        line_end: u8,
+    },
     Json(Objects),
+    /// The document's id, until it was read.
+    Document(Option<String>),
 }
 
 impl std::fmt::Debug for Rows {
@@ -213,6 +245,8 @@ impl Rows {
                 Reader::Csv { core: Box::new(core), delimiter, line_end }
             }
             Format::Json => Reader::Json(Objects::new(&part.header)),
+            // Whoever begins behind its beginning begins at its end.
+            Format::Document => Reader::Document((start == part.first).then(|| id_of(&part.file))),
         };
         Ok(Self {
             lines: part.lines(start)?,
@@ -237,6 +271,15 @@ impl Rows {
         }
         self.lines.pass(self.length);
         self.length = 0;
+        if let Reader::Document(id) = &mut self.reader {
+            let Some(id) = id.take() else {
+                self.width = 0;
+                return Ok(None);
+            };
+            let place = self.lines.place();
+            self.read_document(&id)?;
+            return Ok(Some(place));
+        }
         if !self.lines.pass_empty()? {
             self.width = 0;
             return Ok(None);
@@ -251,6 +294,7 @@ impl Rows {
         }
         match &mut self.reader {
             Reader::Csv { .. } => self.read_csv()?,
+            Reader::Document(_) => {}
             Reader::Json(objects) => {
                 self.fault = match self.lines.line()? {
                     Ok(length) => {
@@ -272,6 +316,33 @@ impl Rows {
     /// Gives the current row, which began at `place`, again at the next call of `advance`.
     pub(super) fn hold(&mut self, place: Place) {
         self.again = Some(place);
+    }
+
+    fn read_document(&mut self, id: &str) -> io::Result<()> {
+        (self.width, self.fault) = (0, None);
+        while self.lines.bytes().len() <= LONGEST_ROW && self.lines.more()? {}
+        self.length = self.lines.bytes().len();
+        if self.length > LONGEST_ROW {
+            self.fault = Some(Fault::Oversized);
+            return Ok(());
+        }
+        let text = self.encoding.text(self.lines.bytes());
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let name = match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(document) => {
+                ["name", "title", "label"].iter().find_map(|key| document.get(key)?.as_str().map(str::to_owned))
+            }
+            Err(_) => {
+                self.fault = Some(Fault::NotJson);
+                return Ok(());
+            }
+        };
+        let cells = [id, name.as_deref().unwrap_or(id), text];
+        self.text = cells.concat().into_bytes();
+        self.ends = vec![cells[0].len(), cells[0].len() + cells[1].len(), self.text.len()];
+        self.width = cells.len();
+        self.fault = self.look();
+        Ok(())
     }
 
     fn read_csv(&mut self) -> io::Result<()> {
@@ -389,7 +460,7 @@ impl Rows {
     pub(super) fn cell(&self, index: usize) -> Cow<'_, str> {
         match self.reader {
             Reader::Csv { .. } => self.encoding.text(self.bytes(index)),
-            Reader::Json(_) => Encoding::Utf8 { mark: false }.text(self.bytes(index)),
+            Reader::Json(_) | Reader::Document(_) => Encoding::Utf8 { mark: false }.text(self.bytes(index)),
         }
     }
 }

@@ -1,13 +1,17 @@
 //! An object of the export, compiled: which cells of which files become which field.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
 use crmkit_core::{FieldConcept, FieldName, ObjectName, ObjectSchema};
 
 use super::{
-    infer::Seen,
+    convert::Making,
     rows::{Fault, Part, Place, Rows},
     values::{Kind, Reading},
+    walk::Look,
 };
 
 /// A column that a field reads, whatever place it has in each file.
@@ -28,6 +32,8 @@ pub(super) struct Table {
     /// Rows that repeat an id, as (part, offset); with `distinct` the rows that are the first of theirs.
     pub(super) marked: HashSet<(usize, u64)>,
     pub(super) records: u64,
+    /// What the last page left for the next.
+    pub(super) making: Mutex<Making>,
 }
 
 /// What becomes of a row.
@@ -98,10 +104,8 @@ pub(super) struct Field {
     pub(super) options: Vec<String>,
     pub(super) source: FieldSource,
     pub(super) reading: Reading,
-    pub(super) seen: Seen,
-    /// Cells that its declared type cannot read, and where the first is.
-    pub(super) unread: u64,
-    pub(super) first_unread: Option<(String, u64)>,
+    /// What the walk saw in its cells.
+    pub(super) look: Look,
 }
 
 /// Which cells a field is made of.
@@ -121,8 +125,9 @@ pub(super) enum FieldSource {
     Money { amount: Slot, currency: Option<Slot> },
     /// A text with the cell that names its markup.
     Body { text: Slot, format: Option<Slot> },
-    /// A link, with a name that stands for it where the cell is empty.
-    Link { cell: Slot, to: ObjectName, by: Option<FieldName>, or_name: Option<Slot> },
+    /// A link, with a name that stands for it where the cell is empty. A name that fits nobody is in doubt, unless one of
+    /// `instead` hangs the record on something else.
+    Link { cell: Slot, to: ObjectName, by: Option<FieldName>, or_name: Option<Slot>, instead: Vec<Slot> },
     /// A link of an object that its neighbour names.
     Parent { kind: Slot, id: Slot, to: ObjectName, known: Arc<[ObjectName]> },
     /// A stage by id, or by name within its pipeline.
@@ -145,7 +150,9 @@ impl FieldSource {
             Self::Address(slots) => slots.iter().flatten().copied().collect(),
             Self::Money { amount, currency } => [Some(*amount), *currency].into_iter().flatten().collect(),
             Self::Body { text, format } => [Some(*text), *format].into_iter().flatten().collect(),
-            Self::Link { cell, or_name, .. } => [Some(*cell), *or_name].into_iter().flatten().collect(),
+            Self::Link { cell, or_name, instead, .. } => {
+                [*cell].iter().chain(or_name).chain(instead).copied().collect()
+            }
             Self::Parent { kind, id, .. } => vec![*kind, *id],
             Self::Stage { id, name, pipeline } => [Some(*id), *name, *pipeline].into_iter().flatten().collect(),
             Self::StageByName { name, pipeline } => [Some(*name), *pipeline].into_iter().flatten().collect(),
@@ -166,9 +173,7 @@ impl Field {
             options: Vec::new(),
             source,
             reading: Reading { kind, style: super::values::Style::Dot, format: None, zone: None },
-            seen: Seen::default(),
-            unread: 0,
-            first_unread: None,
+            look: Look::default(),
         }
     }
 

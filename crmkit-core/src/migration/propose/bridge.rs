@@ -13,7 +13,7 @@ impl Proposing<'_> {
     ) -> Option<(Vec<TransformCall>, Badge)> {
         use FieldType as T;
         let ty = self.known_type(object, from);
-        let inferred = self.profile(object, &from.name).and_then(|profile| profile.inferred.as_ref());
+        let inferred = self.profile(object, &from.name).and_then(super::super::FieldProfile::certain);
         if matches!((&ty, to), (T::Link { .. }, _) | (_, T::Link { .. })) {
             return None;
         }

@@ -278,7 +278,7 @@ impl<'a> Proposing<'a> {
 }
 
 /// Letters and digits in lower case.
-pub(super) fn folded(name: &str) -> String {
+pub(in crate::migration) fn folded(name: &str) -> String {
     name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

@@ -58,7 +58,7 @@ impl<'a> Proposing<'a> {
 
 impl super::Audit {
     /// Whether a source owner's e-mail address is that of an active member at the destination.
-    pub(in crate::migration) fn has_member(&self, owner: &str) -> bool {
+    pub(crate) fn has_member(&self, owner: &str) -> bool {
         let user = self.users.iter().find(|user| {
             user.id == *owner || user.name.as_deref() == Some(owner) || user.email.as_deref() == Some(owner)
         });

@@ -28,6 +28,7 @@ pub(super) fn expected(plan: &Plan, mapping: &Mapping, audit: &Audit) -> Expecte
     };
     hold("a value fits several records or none".to_owned(), found.doubtful);
     hold("above itself by its parents".to_owned(), found.in_cycles);
+    hold("too large a file".to_owned(), found.oversize.as_ref().map_or(0, |oversize| oversize.files));
     let target = |line: &FieldLine| {
         audit.destination.schema.object(&mapping.to).and_then(|object| object.fields.get(line.to.as_str()))
     };
@@ -52,6 +53,12 @@ pub(super) fn expected(plan: &Plan, mapping: &Mapping, audit: &Audit) -> Expecte
             hold(format!("value not in the table of {}", line.id), unmapped(line, found, from));
         }
         let required = line.required || target(line).is_some_and(|field| field.required);
+        if let ([one], Some(_), true) = (&line.from[..], &line.link, required) {
+            hold(
+                format!("{} leads to a record that is not there", line.to),
+                found.dangling.get(one).copied().unwrap_or(0),
+            );
+        }
         if let ([one], true) = (&line.from[..], required && line.transforms.is_empty()) {
             let missing = found.fields.get(one).map_or(0, |profile| profile.missing);
             hold(format!("no value for {}", line.to), missing);

@@ -62,6 +62,9 @@ fn destination() -> Destination {
         caps: [("custom_fields".to_owned(), 3)].into_iter().collect(),
         gotchas: vec![],
         custom_object: None,
+        costs: Default::default(),
+        allowance: None,
+        quiet: Default::default(),
     }
 }
 

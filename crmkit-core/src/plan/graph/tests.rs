@@ -52,6 +52,9 @@ fn plan(count: usize, links: &[(usize, usize, bool)]) -> (Plan, Destination) {
         caps: Default::default(),
         gotchas: vec![],
         custom_object: None,
+        costs: Default::default(),
+        allowance: None,
+        quiet: Default::default(),
     };
     (plan, destination)
 }

@@ -1,12 +1,14 @@
 //! A generated record in the making: its values, links and troubles, and what is odd about it.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 
 use super::{
     expected::{ExpectedRecord, Trouble},
     record::moment,
 };
-use crate::{Money, RecordRef, Value};
+use crate::{Labelled, Markup, Money, RecordRef, RichText, Value};
 
 /// A row and what should become of it.
 pub(super) struct Made {
@@ -14,6 +16,16 @@ pub(super) struct Made {
     pub(super) record: ExpectedRecord,
     /// A row after it that is no record.
     pub(super) extra: Option<Extra>,
+    /// The file that belongs to it: its name in the record's folder, and what is in it.
+    pub(super) file: Option<(String, Content)>,
+}
+
+/// What is in a file.
+#[derive(Clone)]
+pub(super) enum Content {
+    Bytes(Vec<u8>),
+    /// So many zeros, as a hole.
+    Hole(u64),
 }
 
 /// A row that is no record.
@@ -34,6 +46,15 @@ pub(super) enum Mess {
     BadValue,
     NoEmail,
     SharedEmail,
+    SameName,
+    SameDomain,
+    OddEmail,
+    DateOnly,
+    FileMissing,
+    FileSize,
+    FileDigest,
+    FileOutside,
+    FileRemote,
     NonAscii,
     Quotes,
     Ragged,
@@ -45,12 +66,19 @@ impl Made {
     pub(super) fn arrives(&self) -> bool {
         self.record.troubles.is_empty()
     }
+
+    /// A text among its fields; nothing where it has none.
+    pub(super) fn told(&self, field: &str) -> String {
+        let value = self.record.fields.iter().find(|(name, _)| name == field).map(|(_, value)| value);
+        value.and_then(Value::as_text).unwrap_or_default().to_owned()
+    }
 }
 
 /// A record in the making.
 pub(super) struct Draft {
     pub(super) record: ExpectedRecord,
     mess: Option<Mess>,
+    file: Option<(String, Content)>,
 }
 
 impl Draft {
@@ -61,10 +89,13 @@ impl Draft {
             troubles: Vec::new(),
             fields: Vec::new(),
             links: Vec::new(),
+            later: Vec::new(),
             owner: None,
             duplicate_of: None,
+            similar: Vec::new(),
+            file: None,
         };
-        Self { record, mess }
+        Self { record, mess, file: None }
     }
 
     pub(super) fn id(&self) -> String {
@@ -82,10 +113,47 @@ impl Draft {
     }
 
     pub(super) fn name(&mut self, name: &str) {
-        if name.is_empty() {
+        self.titled("name", name);
+    }
+
+    /// The field that a record is called by.
+    pub(super) fn titled(&mut self, field: &str, text: &str) {
+        if text.is_empty() {
             self.record.troubles.push(Trouble::MissingName);
         }
-        self.text("name", name);
+        self.text(field, text);
+    }
+
+    /// A pick-list entry.
+    pub(super) fn option(&mut self, field: &str, key: impl AsRef<str>) -> String {
+        let key = key.as_ref();
+        self.field(field, Value::option(key));
+        key.to_owned()
+    }
+
+    /// An e-mail address or phone number of several.
+    pub(super) fn addresses(&mut self, field: &str, addresses: &[(Option<&str>, String)]) -> String {
+        let labelled = |(label, value): &(Option<&str>, String)| {
+            Value::Labelled(Arc::new(Labelled { value: value.as_str().into(), label: label.map(Into::into) }))
+        };
+        if !addresses.is_empty() {
+            self.field(field, Value::List(addresses.iter().map(labelled).collect()));
+        }
+        let cell = |(label, value): &(Option<&str>, String)| match label {
+            Some(label) => format!("{label}:{value}"),
+            None => value.clone(),
+        };
+        addresses.iter().map(cell).collect::<Vec<_>>().join(";")
+    }
+
+    /// A formatted text.
+    pub(super) fn rich(&mut self, field: &str, markup: Markup, text: &str) {
+        self.field(field, Value::Rich(Arc::new(RichText { markup, text: text.into() })));
+    }
+
+    /// The file of an attachment, under a name in its folder.
+    pub(super) fn file(&mut self, name: &str, content: Content) {
+        self.file = Some((name.to_owned(), content));
     }
 
     pub(super) fn created(&mut self, days: u64) {
@@ -128,6 +196,6 @@ impl Draft {
             Some(Mess::DuplicateId) => Some(Extra::DuplicateId),
             _ => None,
         };
-        Made { cells, record: self.record, extra }
+        Made { cells, record: self.record, extra, file: self.file }
     }
 }

@@ -9,7 +9,9 @@ use crate::{FieldName, ObjectName, RecordRef, Value};
 /// What should become of a generated export.
 ///
 /// It follows from the generator's choices, never from reading the export. The assumed plan is strict: it maps every
-/// object, needs names and owners, has no fallback owner, links by id, and creates everything.
+/// object, needs names and owners (where the object has an owner column), has no fallback owner, needs every link, knows no
+/// limits of texts and files, and creates everything. What a real plan and destination make of it is told by
+/// [`Treatment`](super::Treatment).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
     /// Counts per object, in the order of the files.
@@ -20,6 +22,15 @@ pub struct Expected {
     pub rejects: Vec<ExpectedReject>,
     /// Who exists at the destination.
     pub destination_users: Vec<ExpectedUser>,
+    /// Automations, which no destination takes: they are for a rebuild guide.
+    pub workflows: Vec<ExpectedWorkflow>,
+}
+
+impl Expected {
+    /// The record of that key, where records were kept.
+    pub fn record(&self, key: &RecordRef) -> Option<&ExpectedRecord> {
+        self.records.iter().find(|record| record.key == *key)
+    }
 }
 
 /// Counts of one object.
@@ -50,10 +61,17 @@ pub struct ExpectedRecord {
     pub fields: Vec<(FieldName, Value)>,
     /// Its links that lead somewhere.
     pub links: Vec<(FieldName, RecordRef)>,
+    /// Links against the order of objects, such as a company's primary contact: they are made once both ends exist, and
+    /// the strict plan does not wait for them.
+    pub later: Vec<(FieldName, RecordRef)>,
     /// E-mail of its owner at the destination, where that is known.
     pub owner: Option<String>,
     /// An earlier record with the same e-mail address.
     pub duplicate_of: Option<RecordRef>,
+    /// Earlier records of the object with the same value in a field: `emails`, `domain` or `name`.
+    pub similar: Vec<(FieldName, RecordRef)>,
+    /// The file of an attachment that can be read.
+    pub file: Option<ExpectedFile>,
 }
 
 impl ExpectedRecord {
@@ -95,8 +113,26 @@ pub enum Trouble {
     LinkToHeld(FieldName),
     /// Its parents lead back to itself.
     Cycle,
-    /// The source cannot read a field.
+    /// The source cannot read a field, or its link by name fits nothing.
     Doubt(FieldName),
+    /// A link by name fits several records.
+    AmbiguousLink(FieldName),
+    /// It cannot be without a parent, and the destination keeps none of those it has.
+    NoParent,
+    /// A text is longer than the destination takes.
+    TooLong(FieldName),
+    /// The file is larger than the destination takes.
+    TooLarge,
+    /// The export lacks the file.
+    FileMissing,
+    /// The file has not the declared size.
+    FileSize,
+    /// The file has not the declared digest.
+    FileDigest,
+    /// The file's path leads out of the export.
+    FileOutside,
+    /// The file is at an address, not in the export.
+    FileRemote,
 }
 
 impl Trouble {
@@ -110,6 +146,15 @@ impl Trouble {
             Self::LinkToHeld(_) => "link_to_held",
             Self::Cycle => "cycle",
             Self::Doubt(_) => "doubt",
+            Self::AmbiguousLink(_) => "ambiguous_link",
+            Self::NoParent => "no_parent",
+            Self::TooLong(_) => "too_long",
+            Self::TooLarge => "too_large",
+            Self::FileMissing => "file_missing",
+            Self::FileSize => "file_size",
+            Self::FileDigest => "file_digest",
+            Self::FileOutside => "file_outside",
+            Self::FileRemote => "file_remote",
         }
     }
 }
@@ -134,6 +179,28 @@ pub struct ExpectedUser {
     pub email: String,
     /// Name.
     pub name: String,
+}
+
+/// The file of an attachment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedFile {
+    /// Its name as the record tells it.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256; absent for the large ones, which are holes full of zeros.
+    pub sha256: Option<String>,
+}
+
+/// An automation of the export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedWorkflow {
+    /// Its id, which names its file.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The file's text.
+    pub definition: String,
 }
 
 /// What the generator tells as it goes.

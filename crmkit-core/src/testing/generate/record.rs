@@ -14,28 +14,52 @@ use super::{
 use crate::{Labelled, Markup, RecordRef, RichText, Value};
 
 use Mess::{
-    BadValue, Dangling, DuplicateId, MissingId, MissingName, NoEmail, NoOwner, NonAscii, OwnerUnknown, Quotes, Ragged,
-    SharedEmail,
+    BadValue, Dangling, DuplicateId, MissingId, MissingName, NoEmail, NoOwner, NonAscii, OddEmail, OwnerUnknown,
+    Quotes, Ragged, SameDomain, SameName, SharedEmail,
 };
 
-const GIVEN: [&str; 8] = ["Ann", "Bo", "Chandra", "Dalia", "Emeka", "Freya", "Goran", "Hana"];
-const FAMILY: [&str; 8] = ["Berg", "Cole", "Diaz", "Eze", "Fors", "Gill", "Hahn", "Ito"];
-const FOREIGN: [&str; 5] = ["Åsa Öberg", "José Niño", "Zoë Łuczak", "李 明", "Ольга Ким"];
-const WORDS: [&str; 8] = ["North", "Blue", "Iron", "Cedar", "Delta", "Summit", "Harbor", "Quartz"];
-const TRADES: [&str; 6] = ["Logistics", "Foods", "Systems", "Legal", "Energy", "Textiles"];
+pub(super) const GIVEN: [&str; 8] = ["Ann", "Bo", "Chandra", "Dalia", "Emeka", "Freya", "Goran", "Hana"];
+pub(super) const FAMILY: [&str; 8] = ["Berg", "Cole", "Diaz", "Eze", "Fors", "Gill", "Hahn", "Ito"];
+pub(super) const FOREIGN: [&str; 5] = ["Åsa Öberg", "José Niño", "Zoë Łuczak", "李 明", "Ольга Ким"];
+pub(super) const WORDS: [&str; 8] = ["North", "Blue", "Iron", "Cedar", "Delta", "Summit", "Harbor", "Quartz"];
+pub(super) const TRADES: [&str; 6] = ["Logistics", "Foods", "Systems", "Legal", "Energy", "Textiles"];
 
 /// Companies that are parents and have none themselves.
 const ROOTS: u64 = 20;
 
 /// The first records of each object are clean, so that small exports have some.
-const CLEAN: u64 = 10;
+pub(super) const CLEAN: u64 = 10;
 
 /// Stage names, the same in both pipelines.
 pub(super) const STAGES: [(&str, &str); 4] =
     [("Qualified", "open"), ("Proposal", "open"), ("Won", "won"), ("Lost", "lost")];
 
+/// Stages of the third pipeline of a full export: one has a name of the others.
+pub(super) const THIRD: [(&str, &str); 5] =
+    [("Intake", "open"), ("Proposal", "open"), ("Discovery", "open"), ("Settled", "won"), ("Dismissed", "lost")];
+
+/// In a full export, this contact has the name of that one, so that the name fits two.
+pub(super) const SAME_NAME: u64 = CLEAN + 1;
+pub(super) const TWICE: u64 = CLEAN / 2 + 1;
+
+const COMPANY: [Mess; 10] =
+    [MissingName, OwnerUnknown, NoOwner, Dangling, BadValue, NonAscii, Quotes, Ragged, MissingId, DuplicateId];
+const CONTACT: [Mess; 11] = [
+    MissingName,
+    OwnerUnknown,
+    NoOwner,
+    Dangling,
+    NoEmail,
+    SharedEmail,
+    NonAscii,
+    Quotes,
+    Ragged,
+    MissingId,
+    DuplicateId,
+];
+
 impl AllegoryExport {
-    fn rng(&self, object: u64, number: u64, mess: &[Mess]) -> (SplitMix64, Option<Mess>) {
+    pub(super) fn rng(&self, object: u64, number: u64, mess: &[Mess]) -> (SplitMix64, Option<Mess>) {
         let mut rng = SplitMix64::of(self.seed, object, number);
         let messy = rng.chance(self.mess);
         let which = *rng.pick(mess);
@@ -44,18 +68,31 @@ impl AllegoryExport {
 
     /// The company of that number, from 1.
     pub(super) fn company(&self, number: u64) -> Made {
-        let mess =
-            [MissingName, OwnerUnknown, NoOwner, Dangling, BadValue, NonAscii, Quotes, Ragged, MissingId, DuplicateId];
-        let (mut rng, mess) = self.rng(1, number, &mess);
+        let mess: &[Mess] = match self.full {
+            false => &COMPANY,
+            true => &[COMPANY.as_slice(), &[SameName, SameDomain]].concat(),
+        };
+        let (mut rng, mess) = self.rng(1, number, mess);
         let mut made = Draft::new("companies", format!("c{number}"), mess);
+        let twin = CLEAN / 2 + 1 + number % (CLEAN / 2);
         let name = match mess {
             Some(MissingName) => String::new(),
+            Some(SameName) => {
+                made.record.similar.push(("name".into(), RecordRef::new("companies", format!("c{twin}"))));
+                self.company(twin).told("name")
+            }
             Some(NonAscii) => format!("{} & Söhne {number}", FOREIGN[number as usize % 5]),
             Some(Quotes) => format!("\"{}\", Inc.\n{number}", rng.pick(&WORDS)),
             _ => format!("{} {} {number}", rng.pick(&WORDS), rng.pick(&TRADES)),
         };
         made.name(&name);
-        let domain = format!("c{number}.example");
+        let domain = match mess {
+            Some(SameDomain) => {
+                made.record.similar.push(("domain".into(), RecordRef::new("companies", format!("c{twin}"))));
+                format!("c{twin}.example")
+            }
+            _ => format!("c{number}.example"),
+        };
         made.text("domain", &domain);
         let revenue = match mess {
             Some(BadValue) => made.doubt("annual_revenue", "about 3 million"),
@@ -78,7 +115,7 @@ impl AllegoryExport {
         };
         made.created(number);
         let city = ["Malmö", "Lagos", "Karachi", "Austin"][rng.below(4) as usize].to_owned();
-        let cells = vec![
+        let mut cells = vec![
             made.id(),
             name,
             domain.clone(),
@@ -95,28 +132,31 @@ impl AllegoryExport {
             time(number),
             time(number + 90),
         ];
+        if self.full {
+            self.wider_company(&mut made, number, &mut cells);
+        }
         made.done(cells)
     }
 
     /// The contact of that number, from 1.
     pub(super) fn contact(&self, number: u64) -> Made {
-        let mess = [
-            MissingName,
-            OwnerUnknown,
-            NoOwner,
-            Dangling,
-            NoEmail,
-            SharedEmail,
-            NonAscii,
-            Quotes,
-            Ragged,
-            MissingId,
-            DuplicateId,
-        ];
-        let (mut rng, mess) = self.rng(2, number, &mess);
+        let mess: &[Mess] = match self.full {
+            false => &CONTACT,
+            true => &[CONTACT.as_slice(), &[SameName, OddEmail]].concat(),
+        };
+        let (mut rng, mut mess) = self.rng(2, number, mess);
+        if self.full && number == SAME_NAME {
+            mess = Some(SameName);
+        }
         let mut made = Draft::new("contacts", format!("p{number}"), mess);
+        let twin = if number == SAME_NAME { TWICE } else { CLEAN / 2 + 1 + number % (CLEAN / 2) };
         let (given, family) = match mess {
             Some(MissingName) => (String::new(), String::new()),
+            Some(SameName) => {
+                made.record.similar.push(("name".into(), RecordRef::new("contacts", format!("p{twin}"))));
+                let twin = self.contact(twin);
+                (twin.told("first_name"), twin.told("last_name"))
+            }
             Some(NonAscii) => {
                 let (given, family) = rng.pick(&FOREIGN).split_once(' ').unwrap_or_default();
                 (given.to_owned(), family.to_owned())
@@ -131,11 +171,14 @@ impl AllegoryExport {
         let mut more = if rng.chance(0.2) { format!("home:p{number}@home.example; {email}") } else { String::new() };
         match mess {
             Some(NoEmail) => (email, more) = Default::default(),
+            Some(OddEmail) => (email, more) = (format!("åsa.ö{number}@c1.example"), String::new()),
             Some(SharedEmail) => {
                 let other = 1 + number % CLEAN;
                 email = format!("P{other}@C{}.example", 1 + other % self.companies.max(1));
                 more.clear();
-                made.record.duplicate_of = Some(RecordRef::new("contacts", format!("p{other}")));
+                let other = RecordRef::new("contacts", format!("p{other}"));
+                made.record.similar.push(("emails".into(), other.clone()));
+                made.record.duplicate_of = Some(other);
             }
             _ => {}
         }
@@ -161,7 +204,7 @@ impl AllegoryExport {
             }
             _ => String::new(),
         };
-        let cells = vec![
+        let mut cells = vec![
             made.id(),
             given,
             family,
@@ -177,6 +220,9 @@ impl AllegoryExport {
             rng.pick(&["Gold", "Silver", "Bronze"]).to_string(),
             rng.below(100).to_string(),
         ];
+        if self.full {
+            self.wider_contact(&mut made, number, &mut cells);
+        }
         made.done(cells)
     }
 
@@ -202,7 +248,10 @@ impl AllegoryExport {
             }
         };
         let (pipeline, stage) = (1 + rng.below(2), rng.below(STAGES.len() as u64));
-        let (stage_name, status) = STAGES[stage as usize];
+        let (pipeline, stage, (stage_name, status)) = match self.full && number % 5 == 0 {
+            true => (3, number / 5 % THIRD.len() as u64, THIRD[(number / 5) as usize % THIRD.len()]),
+            false => (pipeline, stage, STAGES[stage as usize]),
+        };
         let stage_id = format!("s{}", (pipeline - 1) * STAGES.len() as u64 + stage + 1);
         made.field("stage_id", Value::option(stage_id.as_str()));
         let closed = moment(number + 200);
@@ -228,7 +277,7 @@ impl AllegoryExport {
         } else {
             String::new()
         };
-        let cells = vec![
+        let mut cells = vec![
             made.id(),
             name,
             amount,
@@ -247,6 +296,9 @@ impl AllegoryExport {
             time(number),
             time(number + 60),
         ];
+        if self.full {
+            self.wider_deal(&mut made, number, status, &mut cells);
+        }
         made.done(cells)
     }
 
@@ -322,11 +374,14 @@ impl AllegoryExport {
         };
         let due = moment(number + 14).format("%Y-%m-%d").to_string();
         let (status, completed) = if finished { ("completed", time(number + 13)) } else { ("open", String::new()) };
-        let cells = vec![made.id(), subject, due, status.to_owned(), completed, contact, owner, time(number)];
+        let mut cells = vec![made.id(), subject, due, status.to_owned(), completed, contact, owner, time(number)];
+        if self.full {
+            self.wider_task(&mut made, number, &mut cells);
+        }
         made.done(cells)
     }
 
-    fn owner(&self, made: &mut Draft, rng: &mut SplitMix64, mess: Option<Mess>) -> String {
+    pub(super) fn owner(&self, made: &mut Draft, rng: &mut SplitMix64, mess: Option<Mess>) -> String {
         let known = self.known_users();
         let user = match mess {
             Some(OwnerUnknown) if self.users > known => known + 1 + rng.below(self.users - known),
@@ -360,6 +415,7 @@ pub(super) fn moment(days: u64) -> DateTime<Utc> {
     first + Duration::days((days % 1_500) as i64) + Duration::seconds((days % 86_400) as i64)
 }
 
-fn time(days: u64) -> String {
+/// That moment in words.
+pub(super) fn time(days: u64) -> String {
     moment(days).to_rfc3339_opts(SecondsFormat::Secs, true)
 }

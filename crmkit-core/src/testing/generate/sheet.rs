@@ -1,7 +1,7 @@
 //! A CSV file on its way out, with what a manifest says about it.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::Path,
 };
@@ -16,15 +16,18 @@ pub(super) struct Sheet {
     width: usize,
     line: u64,
     rows: u64,
+    id: bool,
     buffer: Vec<u8>,
 }
 
 impl Sheet {
     /// A file with its header.
     pub(super) fn create(folder: &Path, file: &str, header: &[&str]) -> io::Result<Self> {
-        let out = BufWriter::new(File::create(folder.join(file))?);
+        let path = folder.join(file);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        let out = BufWriter::new(File::create(path)?);
         let (sha, file, buffer) = (Sha256::new(), file.to_owned(), Vec::new());
-        let mut sheet = Self { out, sha, file, width: header.len(), line: 1, rows: 0, buffer };
+        let mut sheet = Self { out, sha, file, width: header.len(), line: 1, rows: 0, id: header[0] == "id", buffer };
         sheet.write(header.iter().copied())?;
         Ok(sheet)
     }
@@ -40,6 +43,11 @@ impl Sheet {
     pub(super) fn ragged(&mut self, cells: &[String]) -> io::Result<u64> {
         self.rows += 1;
         self.write(cells.iter().map(String::as_str).chain(["one too many"]))
+    }
+
+    /// Whether its first column alone is the id.
+    pub(super) fn has_id(&self) -> bool {
+        self.id
     }
 
     fn write<'a>(&mut self, cells: impl Iterator<Item = &'a str>) -> io::Result<u64> {
@@ -67,6 +75,10 @@ impl Sheet {
         self.out.flush()?;
         let sha: String = self.sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let name = self.file.trim_end_matches(".csv");
-        Ok(serde_json::json!({ "name": name, "file": self.file, "rows": self.rows, "sha256": sha, "id_column": "id" }))
+        let mut entry = serde_json::json!({ "name": name, "file": self.file, "rows": self.rows, "sha256": sha });
+        if self.id {
+            entry["id_column"] = "id".into();
+        }
+        Ok(entry)
     }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use indexmap::IndexMap;
 
 use super::{
     MockCall, MockDestination, World, refused,
@@ -21,16 +20,13 @@ impl DestinationWriter for MockDestination {
         self.ask(MockCall::Describe, None).await?;
         let world = self.world();
         Ok(Destination {
-            kind: "mock".to_owned(),
-            account: "mock-account".to_owned(),
             schema: world.schema.clone(),
             abilities: world.abilities.clone(),
             users: world.users.clone(),
             items: world.items.clone(),
             permissions: ["delete", "see_all"].map(|name| (name.to_owned(), Permission::Yes)).into_iter().collect(),
-            caps: IndexMap::new(),
-            gotchas: Vec::new(),
             custom_object: world.custom_object.clone(),
+            ..Destination::new("mock", "mock-account")
         })
     }
 
