@@ -1,0 +1,1 @@
+//! Questions that the vendor's documents leave open.
