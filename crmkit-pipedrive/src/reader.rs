@@ -14,7 +14,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::{
     Pipedrive,
     connector::object_of,
-    convert::{html_of, stored, visible_text},
+    convert::{html_of, same_minute, stored, visible_text},
     files::spelled,
     object::Object,
     wire,
@@ -287,7 +287,12 @@ fn fits(object: Object, probe: &Probe, stored: &Stored) -> bool {
         Some(Value::Timestamp(added)) if object.tells_when_made() => *added >= since,
         _ => stored.modified.is_none_or(|modified| modified >= since),
     };
-    recent && probe.fields.iter().all(|(name, wanted)| same(wanted, stored.fields.get(name)))
+    let same = |(name, wanted): (&FieldName, &Value)| {
+        let found = stored.fields.get(name);
+        let minute = |found| object == Object::Activity && same_minute(name.as_str(), wanted, found);
+        same(wanted, found) || found.is_some_and(minute)
+    };
+    recent && probe.fields.iter().all(same)
 }
 
 fn same(wanted: &Value, stored: Option<&Value>) -> bool {

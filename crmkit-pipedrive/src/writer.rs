@@ -15,7 +15,7 @@ use crate::{
     Pipedrive,
     client::writing,
     connector::object_of,
-    convert::{self, html_of, visible_text},
+    convert::{self, html_of, same_minute, visible_text},
     files,
     object::Object,
     wire,
@@ -44,6 +44,8 @@ impl DestinationWriter for Pipedrive {
             ("participants", Value::List(written), Some(Value::List(stored))) => {
                 written.iter().all(|person| stored.contains(person)) && stored.len() <= written.len() + 1
             }
+            // Whether times of day keep their seconds, the documents leave open.
+            (name, written, Some(stored)) if same_minute(name, written, stored) => true,
             // Markdown shows as it was typed.
             (_, Value::Rich(written), Some(Value::Rich(stored))) => {
                 visible_text(&html_of(written)) == visible_text(&stored.text)

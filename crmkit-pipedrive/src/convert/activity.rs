@@ -29,6 +29,23 @@ pub(super) fn seconds(text: &str) -> Option<i64> {
         .then_some(hours * 3600 + minutes * 60 + rest)
 }
 
+/// Whether a time or length is what was written, in an account that keeps no seconds. The end is made of two that lost theirs.
+pub(crate) fn same_minute(field: &str, written: &Value, stored: &Value) -> bool {
+    let (lost, rest) = match (written, stored) {
+        (Value::Timestamp(written), Value::Timestamp(stored)) => {
+            ((*written - *stored).num_seconds(), stored.timestamp() % 60)
+        }
+        (Value::Duration(written), Value::Duration(stored)) => (written - stored, stored % 60),
+        _ => return false,
+    };
+    let most = match field {
+        "due" | "duration" => 60,
+        "end" => 120,
+        _ => 0,
+    };
+    rest == 0 && (0..most).contains(&lost)
+}
+
 /// Fields that have to go along with those that are written, because the interface keeps them as one.
 pub(super) fn companions(fields: &Fields) -> Vec<&'static str> {
     let has = |name: &str| fields.contains_key(name);
@@ -202,6 +219,19 @@ mod tests {
         ] {
             assert_eq!(write(&mut object(json.clone())).unwrap_err().0, field, "{json}");
         }
+    }
+
+    #[test]
+    fn lost_seconds_are_nobodys_change() {
+        let at = |text: &str| Value::Timestamp(text.parse().unwrap());
+        let kept = at("2024-02-29T10:00:00Z");
+        assert!(same_minute("due", &at("2024-02-29T10:00:59Z"), &kept));
+        assert!(!same_minute("due", &at("2024-02-29T10:01:00Z"), &kept));
+        assert!(!same_minute("due", &at("2024-02-29T09:59:59Z"), &kept));
+        assert!(!same_minute("due", &kept, &at("2024-02-29T09:59:59Z")), "an account that keeps seconds kept others");
+        assert!(same_minute("end", &at("2024-02-29T10:01:58Z"), &kept));
+        assert!(same_minute("duration", &Value::Duration(4_444), &Value::Duration(4_440)));
+        assert!(!same_minute("add_time", &at("2024-02-29T10:00:59Z"), &kept));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crmkit_core::{
     testing::generate::{AllegoryExport, Expected, Fates},
 };
 use crmkit_pipedrive::{
-    Pipedrive, PipedriveConfig,
+    Pipedrive, PipedriveConfig, Tier,
     simulator::{PipedriveSimulator, Switches},
 };
 use crmkit_sources::allegory::ExportFolder;
@@ -57,7 +57,7 @@ impl Flow {
             Size::Whole => export.users(12).mess(0.15),
             Size::Small => export
                 .users(6)
-                .companies(12)
+                .companies(30)
                 .contacts(25)
                 .deals(12)
                 .leads(12)
@@ -76,7 +76,7 @@ impl Flow {
         let clock = JumpingClock::new();
         let mut switches = Switches::default();
         set(&mut switches);
-        let simulator = PipedriveSimulator::builder().jumping_clock(&clock).limits(false).switches(switches);
+        let simulator = PipedriveSimulator::builder().jumping_clock(&clock).limits(true).switches(switches);
         let drop_every = if size == Size::Whole { 40 } else { 0 };
         let simulator = simulator.drop_every(drop_every).start().await.expect("the simulator starts");
         for (place, user) in expected.destination_users.iter().enumerate() {
@@ -87,7 +87,7 @@ impl Flow {
             simulator.put("users", member).expect("a member");
         }
         let mut config = PipedriveConfig::at(simulator.url(), simulator.token());
-        (config.unlimited, config.max_file_bytes) = (true, plan::FILE_BYTES);
+        (config.tier, config.seats, config.max_file_bytes) = (Tier::Ultimate, 35, plan::FILE_BYTES);
         let clock = Arc::new(clock);
         let ledger: Arc<dyn IdLedger> = Arc::new(MemoryLedger::new(clock.clone()));
         let migration = Migration::builder("generated")
@@ -122,19 +122,27 @@ impl Flow {
         report
     }
 
-    /// What waits in the ledger, by source id, with why.
+    /// Which records wait in the ledger, by source id, with why.
     pub(crate) async fn waiting(&self, object: &str) -> HashMap<String, String> {
+        let rows = self.held(object).await.into_iter().filter(|(_, part, _)| part.is_empty());
+        rows.map(|(id, _, reason)| (id, reason)).collect()
+    }
+
+    /// Which records and links of records wait in the ledger, by source id, with why.
+    pub(crate) async fn waiting_parts(&self, object: &str) -> Vec<(String, String)> {
+        self.held(object).await.into_iter().map(|(id, _, reason)| (id, reason)).collect()
+    }
+
+    async fn held(&self, object: &str) -> Vec<(String, String, String)> {
         let mapping = object.trim_start_matches("custom/").into();
         let select = Select::Rows { mapping, pass: None, states: vec![RowState::Held] };
         let mut after: Option<Cursor> = None;
-        let mut held = HashMap::new();
+        let mut held = Vec::new();
         loop {
             let page = self.ledger.select(&select, after.as_ref(), 100).await.expect("the ledger answers");
             for entry in page.items {
                 let Entry::Row(row) = entry else { panic!("a selection of rows gives rows") };
-                if row.key.part.as_str().is_empty() {
-                    held.insert(row.key.id.to_string(), row.reason.unwrap_or_default());
-                }
+                held.push((row.key.id.to_string(), row.key.part.to_string(), row.reason.unwrap_or_default()));
             }
             match page.next {
                 Some(next) => after = Some(next),
