@@ -30,11 +30,7 @@ pub(crate) fn allowance(config: &PipedriveConfig) -> Option<Allowance> {
     let tokens = config.tier.tokens_per_seat() * u64::from(config.seats.max(1));
     let tokens = config.tokens_per_day.unwrap_or(tokens);
     let windows = vec![
-        AllowanceWindow {
-            unit: CostUnit::Calls,
-            amount: share(u64::from(burst), config.burst_share),
-            seconds: 2,
-        },
+        AllowanceWindow { unit: CostUnit::Calls, amount: share(u64::from(burst), config.burst_share), seconds: 2 },
         AllowanceWindow { unit: CostUnit::Tokens, amount: share(tokens, config.day_share), seconds: 86_400 },
     ];
     Some(Allowance { windows, published: true })

@@ -37,8 +37,8 @@ impl DestinationWriter for Pipedrive {
         Ok(results)
     }
 
-    /// The contact of an activity is one of its participants, whether it was named among them or not; a file's name is spelled as forms
-    /// spell it.
+    /// A contact counts among the participants of an activity; seconds may be lost; Markdown shows as it was typed; a file's name is
+    /// spelled as forms spell it.
     fn respells(&self, field: &FieldSchema, written: &Value, stored: Option<&Value>) -> bool {
         match (field.name.as_str(), written, stored) {
             ("participants", Value::List(written), Some(Value::List(stored))) => {
