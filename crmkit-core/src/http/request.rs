@@ -28,6 +28,8 @@ pub struct Request {
     /// Shared by all attempts.
     pub(super) json: Option<Bytes>,
     pub(super) content_type: &'static str,
+    /// The length of a body that is a stream, where it is known.
+    pub(super) length: Option<u64>,
     /// Whom it speaks for, where that is not the token's own user.
     pub(super) on_behalf_of: Option<String>,
     pub(super) class: CostClass,
@@ -59,6 +61,7 @@ impl Request {
             query: Vec::new(),
             json: None,
             content_type: "application/json",
+            length: None,
             on_behalf_of: None,
             class: CostClass::from("api"),
             cost: 1,
@@ -83,6 +86,12 @@ impl Request {
     /// The same request, whose JSON body is of another content type: `application/json-patch+json`.
     pub fn content_type(mut self, content_type: &'static str) -> Self {
         self.content_type = content_type;
+        self
+    }
+
+    /// The same request, whose streamed body has this many bytes: some stores take no stream of unknown length.
+    pub fn length(mut self, bytes: u64) -> Self {
+        self.length = Some(bytes);
         self
     }
 

@@ -11,9 +11,24 @@ pub(crate) struct Options {
     /// Where records come from.
     #[arg(long, value_enum, default_value_t = From::Allegory)]
     pub(crate) from: From,
-    /// The export folder; the bundled one where absent.
+    /// The export folder; the bundled one where absent. For Klipy the folder of the harvest.
     #[arg(long)]
     pub(crate) export: Option<PathBuf>,
+    /// The source's API key (Klipy).
+    #[arg(long, env = "CRMKIT_SOURCE_KEY", hide_env_values = true)]
+    pub(crate) source_key: Option<String>,
+    /// The source's address, where it is not the vendor's (Klipy).
+    #[arg(long)]
+    pub(crate) source_url: Option<String>,
+    /// The currency of amounts that carry none (Klipy).
+    #[arg(long)]
+    pub(crate) currency: Option<String>,
+    /// The source's settings as JSON (APSIS One); the bundled account where absent.
+    #[arg(long)]
+    pub(crate) source_settings: Option<PathBuf>,
+    /// The secret of the source's API key (APSIS One), where it is not in the settings.
+    #[arg(long, env = "CRMKIT_SOURCE_SECRET", hide_env_values = true)]
+    pub(crate) source_secret: Option<String>,
     /// Where records go.
     #[arg(long, value_enum, default_value_t = To::Pipedrive)]
     pub(crate) to: To,
@@ -70,7 +85,7 @@ pub(crate) struct Options {
 impl Options {
     /// The plan that comes with the bundled export is one for Pipedrive.
     pub(crate) fn has_bundled_plan(&self) -> bool {
-        self.export.is_none() && self.to == To::Pipedrive
+        self.from == From::Allegory && self.export.is_none() && self.to == To::Pipedrive
     }
 }
 
@@ -79,6 +94,10 @@ impl Options {
 pub(crate) enum From {
     /// An export folder.
     Allegory,
+    /// Klipy's interface, its harvest, or both.
+    Klipy,
+    /// An account of APSIS One.
+    ApsisOne,
 }
 
 /// A destination.

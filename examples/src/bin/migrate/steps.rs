@@ -9,8 +9,9 @@ use std::{
 
 use crmkit_core::{
     Approval, Audit, AuditOptions, ConflictPolicy, Decision, Error, LogFormat, Migration, Plan, Reconciliation, Review,
-    RunReport, Severity, spreadsheet_cell,
+    RunReport, Severity, indexmap::IndexMap, spreadsheet_cell,
 };
+use crmkit_sources::klipy::Klipy;
 
 use crate::{
     connect::{bundled, connect},
@@ -61,10 +62,11 @@ pub(crate) async fn run(options: &Options) -> Result<Ending, Failure> {
     let documents = Documents::in_folder(&options.reports)?;
     let connected = connect(options).await?;
     let migration = &connected.migration;
-    let steps = Steps { options, documents, migration, given };
+    let klipy = connected.origin.klipy.as_deref();
+    let steps = Steps { options, documents, migration, given, klipy };
     match options.step {
         Step::Audit => steps.audit().await.map(|_| Ending::Clean),
-        Step::Propose => steps.propose(&steps.audit().await?).map(|_| Ending::Clean),
+        Step::Propose => steps.propose(&steps.audit().await?).await.map(|_| Ending::Clean),
         Step::Review => steps.review().await,
         Step::Prepare => steps.prepare().await.map(|_| Ending::Clean),
         Step::Sample => {
@@ -90,6 +92,8 @@ struct Steps<'a> {
     migration: &'a Migration,
     /// The plan named on the command line.
     given: Option<Plan>,
+    /// The source, where it has proposals of its own.
+    klipy: Option<&'a Klipy>,
 }
 
 impl Steps<'_> {
@@ -117,8 +121,11 @@ impl Steps<'_> {
     }
 
     /// Writes the proposal; a plan that somebody may have edited is left alone.
-    fn propose(&self, audit: &Audit) -> Result<Plan, Failure> {
-        let plan = self.migration.propose(audit);
+    async fn propose(&self, audit: &Audit) -> Result<Plan, Failure> {
+        let mut plan = self.migration.propose(audit);
+        if let Some(klipy) = self.klipy {
+            klipy.proposals().await?.put_into(&mut plan, &IndexMap::new());
+        }
         let name = if self.documents.path("plan.toml").exists() { "plan.proposed.toml" } else { "plan.toml" };
         self.documents.text(name, &plan.to_toml())?;
         println!("proposed a plan with {} questions: {}", plan.questions.len(), self.documents.path(name).display());
@@ -136,7 +143,7 @@ impl Steps<'_> {
         } else if self.documents.path("plan.toml").exists() {
             read_plan(&self.documents.path("plan.toml"))?
         } else {
-            self.propose(audit)?
+            self.propose(audit).await?
         };
         if let Some(fallback) = &self.options.fallback_owner {
             let asked = plan.questions.iter().find(|question| question.about == "/owners/fallback");
@@ -272,6 +279,10 @@ impl Steps<'_> {
         let approval = self.migration.approval("sample").await?.ok_or_else(|| {
             Failure("nothing was run yet; a delta follows a run: call with `--step all` first".to_owned())
         })?;
+        if let Some(klipy) = self.klipy {
+            // A delta compares with the workspace as it is now, not with what was drawn for the run.
+            klipy.refresh().await?;
+        }
         let report = shown(self.migration, "delta", self.migration.delta(&approval)).await?;
         self.documents.json("delta", &report)?;
         self.documents.readable("delta", report.to_markdown(), report.to_html())?;
