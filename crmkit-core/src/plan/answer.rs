@@ -90,11 +90,10 @@ fn set(json: &mut Json, about: &str, answer: &str) {
                 let _: Json = list.remove(index);
             }
         }
-        Some(Json::Object(table)) if is_merge(about) => {
-            if answer == "no" {
-                table.remove(last);
-            }
+        Some(Json::Object(table)) if is_merge(about) && answer == "no" => {
+            table.remove(last);
         }
+        Some(Json::Object(_)) if is_merge(about) => {}
         Some(Json::Object(table)) => {
             table.insert(last.replace("~1", "/").replace("~0", "~"), Json::from(answer));
         }
