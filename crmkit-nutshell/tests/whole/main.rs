@@ -2,6 +2,7 @@
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod caps;
 mod conflicts;
 mod switches;
 mod world;
