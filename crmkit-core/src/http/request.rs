@@ -37,6 +37,7 @@ pub struct Request {
     pub(super) creating: bool,
     pub(super) changing: bool,
     pub(super) send_before: Option<DateTime<Utc>>,
+    pub(super) follows: bool,
 }
 
 /// Without path, query and body: they may name people.
@@ -68,6 +69,7 @@ impl Request {
             creating: false,
             changing,
             send_before: None,
+            follows: false,
         }
     }
 
@@ -133,6 +135,13 @@ impl Request {
         self
     }
 
+    /// Its answer may send a [download](super::Transport::download) on to another address, as vendors do that keep files in a storage.
+    /// That is followed once, over TLS, and without the token.
+    pub fn following(mut self) -> Self {
+        self.follows = true;
+        self
+    }
+
     /// The operation it belongs to.
     pub fn operation(&self) -> &'static str {
         self.operation
@@ -141,6 +150,11 @@ impl Request {
     /// The user it speaks for, where that is not the token's own.
     pub fn acting_user(&self) -> Option<&str> {
         self.on_behalf_of.as_deref()
+    }
+
+    /// Which windows of the budget it draws on.
+    pub fn cost_class(&self) -> &CostClass {
+        &self.class
     }
 
     /// What it costs in tokens.

@@ -15,7 +15,7 @@ use futures::{
 };
 use reqwest::{
     Client, Response, Url,
-    header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION},
 };
 use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
@@ -488,10 +488,26 @@ impl Inner {
         let response = call.send().await.map_err(|error| failure::lost(request, error))?;
         let status = response.status().as_u16();
         tracing::Span::current().record("status", status);
-        if response.status().is_redirection() {
-            return Err(failure::redirected(request, status));
+        if !response.status().is_redirection() {
+            return Ok(response);
         }
-        Ok(response)
+        match request.follows && lasting {
+            true => self.follow(request, &response).await,
+            false => Err(failure::redirected(request, status)),
+        }
+    }
+
+    /// What the address says that an answer leads to. It is signed by itself: the token is nobody's business there.
+    async fn follow(&self, request: &Request, from: &Response) -> Result<Response> {
+        let refused = || failure::redirected(request, from.status().as_u16());
+        let place = from.headers().get(LOCATION).and_then(|place| place.to_str().ok()).ok_or_else(refused)?;
+        let url = from.url().join(place).map_err(|_| refused())?;
+        if url.scheme() != "https" && url.origin() != self.base.origin() {
+            return Err(refused());
+        }
+        let call = self.client.get(url).timeout(FILE);
+        let response = call.send().await.map_err(|error| failure::lost(request, error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refused()) }
     }
 
     /// The answer's body, within bounds.

@@ -12,11 +12,11 @@ use crmkit_pipedrive::{
     Pipedrive, PipedriveConfig, Tier,
     simulator::{self, PipedriveSimulator},
 };
-use crmkit_sources::allegory::ExportFolder;
 use crmkit_twenty::{Twenty, TwentyConfig, simulator::TwentySimulator};
 
 use crate::{
     options::{Limits, Options, To},
+    source::{self, Origin},
     steps::Failure,
 };
 
@@ -24,6 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Connected {
     pub(crate) migration: Migration,
+    pub(crate) origin: Origin,
     /// The destination, where it lives in this process.
     _simulator: Option<Simulator>,
 }
@@ -55,20 +56,21 @@ pub(crate) fn bundled() -> PathBuf {
 const LOOPBACK_TIMEOUT: u64 = 2;
 
 pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
-    let source = ExportFolder::open(options.export.clone().unwrap_or_else(bundled))?;
     let place = match options.to {
         To::Pipedrive => pipedrive(options).await?,
         To::Nutshell => nutshell(options).await?,
         To::Twenty => twenty(options).await?,
     };
     let Place { clock, destination, near, simulator } = place;
+    let origin = source::open(options, &clock).await?;
     let ledger = SqliteLedger::open_file(&options.ledger, clock.clone())?;
     let migration = Migration::builder("migrate")
         .actor(std::env::var("USER").unwrap_or_else(|_| "migrate".to_owned()))
-        .source(Arc::new(source))
+        .source(origin.source.clone())
         .destination(destination)
         .ledger(Arc::new(ledger))
         .clock(clock)
+        .spool(beside(&options.ledger, "spool"))
         .settings(|settings| {
             if near {
                 settings.send_window = std::time::Duration::from_secs(5);
@@ -76,7 +78,7 @@ pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
             }
         })
         .build()?;
-    Ok(Connected { migration, _simulator: simulator })
+    Ok(Connected { migration, origin, _simulator: simulator })
 }
 
 async fn pipedrive(options: &Options) -> Result<Place, Failure> {
@@ -209,7 +211,7 @@ fn is_loopback(url: &str) -> bool {
 }
 
 /// A file beside the ledger: `migration.crmkit.clock`.
-fn beside(ledger: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(ledger: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(ledger.as_os_str());
     name.push(".");
     name.push(ending);

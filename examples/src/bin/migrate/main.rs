@@ -1,9 +1,11 @@
 //! Moves a CRM export into Pipedrive or Twenty, step by step: a small embedding of crmkit that is also a usable tool.
 
+mod apsis;
 mod connect;
 mod documents;
 mod options;
 mod progress;
+mod source;
 mod steps;
 
 use std::process::ExitCode;
