@@ -43,6 +43,12 @@ impl Twenty {
     ) {
         let shown = selection(target);
         let some = ROOTS.min(FIELDS / (shown.1 + 1)).max(1);
+        // An author's name can be changed over the other interface only.
+        let alone = |update: &Update| update.body.keys().any(|name| target.wire(name) == "ACTOR");
+        let (alone, updates): (Vec<Update>, Vec<Update>) = updates.into_iter().partition(alone);
+        for update in alone {
+            results[update.place] = Some(self.update_one(target, &update, send_before).await);
+        }
         let mut open = updates.into_iter().peekable();
         while open.peek().is_some() {
             // Where each update counts as a call, several in one are refused half-way.

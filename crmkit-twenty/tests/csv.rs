@@ -146,13 +146,20 @@ impl World {
                 for moving in ["createdAt", "updatedAt", "createdBy", "updatedBy", "position", "searchVector"] {
                     row.as_object_mut().unwrap().remove(moving);
                 }
-                // Absent or null is the same to everybody who asks.
-                row.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+                bare(row);
             }
             rows.sort_by_key(|row| row["id"].to_string());
             rows
         };
         TABLES.iter().map(plain).collect()
+    }
+}
+
+/// Without what is null: to everybody who asks that is the same as absent.
+fn bare(value: &mut Json) {
+    if let Json::Object(parts) = value {
+        parts.values_mut().for_each(bare);
+        parts.retain(|_, part| !part.is_null());
     }
 }
 
