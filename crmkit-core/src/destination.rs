@@ -31,7 +31,8 @@ pub struct Destination {
     /// Pipelines, stages, custom fields, options and labels that exist now.
     pub items: Vec<ExistingItem>,
     /// What the credentials may do, per permission: `"delete"`, `"see_all"`, `"schema"`, `"set_owner"`; and what the interface can:
-    /// `"pipelines"` (make pipelines and stages), `"remove_fields"` (remove custom fields that were made).
+    /// `"pipelines"` (make pipelines and stages), `"activity_types"` (make those), `"remove_fields"` (remove custom fields that were
+    /// made).
     pub permissions: IndexMap<String, Permission>,
     /// Plan caps by name, where the account has them: `"custom_fields"`.
     pub caps: IndexMap<String, u64>,
@@ -46,6 +47,10 @@ pub struct Destination {
     /// What may start by itself when records of an object arrive: automations, webhooks, mails.
     #[serde(default)]
     pub quiet: IndexMap<ObjectName, Vec<String>>,
+    /// What stands for the terms of automations and segments: from a term in lower-case letters and digits (`sendemail`,
+    /// `notequals`) to what people click here. For rebuild guides.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub equivalents: IndexMap<String, String>,
     /// What an object that `prepare` makes will be like, where the interface can make objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_object: Option<CustomObject>,
@@ -67,6 +72,7 @@ impl Destination {
             costs: IndexMap::new(),
             allowance: None,
             quiet: IndexMap::new(),
+            equivalents: IndexMap::new(),
             custom_object: None,
         }
     }

@@ -6,8 +6,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{
+    TryStreamExt,
     lock::{Mutex as AsyncMutex, OwnedMutexGuard},
     stream,
 };
@@ -19,7 +21,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
 
 use super::{Answer, Dialect, Request, Verdict, failure};
-use crate::{AccountKey, Chunk, Clock, Credentials, Digest, Error, FileStream, Hold, LimitSignal, RateBudget, Result};
+use crate::{
+    AccountKey, Chunk, Clock, Credentials, Digest, Error, FileStream, Hold, LimitSignal, RateBudget, Result, Retry,
+};
 
 /// Sends requests for a connector. Clones share client, pause and account.
 ///
@@ -129,6 +133,28 @@ impl Transport {
         self.deliver(request, false).await.map(|(answer, _)| answer)
     }
 
+    /// Sends a request with this body, once: a stream cannot be sent again. What is throttled answers `After`, and so does a token that
+    /// was renewed. An error of the stream breaks the request off.
+    ///
+    /// # Errors
+    /// As the type says.
+    pub async fn upload(&self, request: Request, content_type: &str, bytes: FileStream) -> Result<Answer> {
+        let inner = &*self.0;
+        let limit = inner.clock.now().checked_add_signed(delta(inner.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let token = inner.credentials.token().await?;
+        let account = inner.account(&token);
+        let (hold, ahead) = inner.wait_for_slot(&request, &account, request.send_before.unwrap_or(limit)).await?;
+        let left = inner.clock.now();
+        let span =
+            tracing::debug_span!("http", operation = request.operation, attempt = 1, status = tracing::field::Empty);
+        let body = reqwest::Body::wrap_stream(bytes.map_ok(|chunk| Bytes::from_owner(ChunkBytes(chunk))));
+        let body = Some((content_type.to_owned(), body));
+        let (answer, _) = inner.exchange(&request, &token, false, body).instrument(span).await?;
+        drop((hold, ahead));
+        inner.judge_once(&request, &account, left, token, &answer).await?;
+        Ok(answer)
+    }
+
     /// Sends a request and gives the body of a good answer as it comes, of any length: for files.
     ///
     /// # Errors
@@ -162,7 +188,7 @@ impl Transport {
             let span =
                 tracing::debug_span!("http", operation = request.operation, attempt, status = tracing::field::Empty);
             let left = inner.clock.now();
-            let (answer, rest) = inner.exchange(&request, &token, later).instrument(span).await?;
+            let (answer, rest) = inner.exchange(&request, &token, later, None).instrument(span).await?;
             drop(hold);
             let took = (inner.clock.now() - left).to_std().unwrap_or_default();
             inner.budget.report(&account, &request.class, &LimitSignal::Answered { status: answer.status, took }).await;
@@ -202,6 +228,15 @@ impl Transport {
             drop(ahead);
         }
         unreachable!("the loop ends by returning")
+    }
+}
+
+/// A chunk as bytes, without a copy.
+struct ChunkBytes(Chunk);
+
+impl AsRef<[u8]> for ChunkBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -303,12 +338,56 @@ impl Inner {
         }
     }
 
+    /// What the answer to a request that is not sent again says.
+    async fn judge_once(
+        &self,
+        request: &Request,
+        account: &AccountKey,
+        left: DateTime<Utc>,
+        token: SecretString,
+        answer: &Answer,
+    ) -> Result<()> {
+        let took = (self.clock.now() - left).to_std().unwrap_or_default();
+        self.budget.report(account, &request.class, &LimitSignal::Answered { status: answer.status, took }).await;
+        for signal in self.dialect.signals(answer) {
+            self.budget.report(account, &request.class, &signal).await;
+        }
+        match self.dialect.verdict(request, answer, self.clock.now()) {
+            Verdict::Done => {
+                self.let_through(left);
+                Ok(())
+            }
+            Verdict::Failed(error) => Err(error),
+            Verdict::Unauthorized(error) => match self.credentials.refresh(&token).await {
+                Ok(renewed) if renewed.expose_secret() != token.expose_secret() => {
+                    Err(error.with_retry(Retry::After(Duration::ZERO)))
+                }
+                _ => Err(error),
+            },
+            Verdict::Throttled { pause, error } => {
+                let (pause, until) = self.throttled(pause, left);
+                self.budget.report(account, &request.class, &LimitSignal::Pause(pause)).await;
+                Err(error.with_until(until))
+            }
+            Verdict::Blocked { pause, error } => {
+                let until = self.pause(pause);
+                self.budget.report(account, &request.class, &LimitSignal::Pause(pause)).await;
+                Err(error.with_until(until))
+            }
+            Verdict::Spent { until, error } => {
+                self.budget.report(account, &request.class, &LimitSignal::Exhausted(until)).await;
+                Err(self.until_refilled(request, account, error, until).await)
+            }
+        }
+    }
+
     /// One request, one answer.
     async fn exchange(
         &self,
         request: &Request,
         token: &SecretString,
         later: bool,
+        body: Option<(String, reqwest::Body)>,
     ) -> Result<(Answer, Option<Response>)> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
@@ -324,7 +403,9 @@ impl Inner {
         if later {
             call = call.timeout(DOWNLOAD);
         }
-        if let Some(json) = &request.json {
+        if let Some((content_type, body)) = body {
+            call = call.header(CONTENT_TYPE, content_type).body(body);
+        } else if let Some(json) = &request.json {
             call = call.header(CONTENT_TYPE, HeaderValue::from_static(request.content_type)).body(json.clone());
         }
         let mut response = call.send().await.map_err(|error| failure::lost(request, error))?;

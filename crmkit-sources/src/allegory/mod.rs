@@ -29,6 +29,8 @@ mod profile;
 mod quarantine;
 mod rows;
 mod shapes;
+#[cfg(feature = "klipy")]
+mod sheet;
 mod stages;
 mod stored;
 mod table;
@@ -38,3 +40,10 @@ mod walk;
 pub use connector::ExportFolder;
 #[cfg(feature = "allegory-api")]
 pub(crate) use encoding::hexadecimal;
+#[cfg(feature = "klipy")]
+pub(crate) use {
+    blocking::run as off_executor,
+    sheet::{Column, Sheets, folded},
+    stored::Bytes,
+    values::Kind,
+};

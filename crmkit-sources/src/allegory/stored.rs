@@ -23,7 +23,7 @@ const RATIO: u64 = 250;
 const MOST: u64 = 64 << 30;
 
 /// The bytes of a file.
-pub(super) type Bytes = Box<dyn Read + Send>;
+pub(crate) type Bytes = Box<dyn Read + Send>;
 
 /// A file of the export.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use crmkit_core::{Labelled, Markup, RichText, Value, rust_decimal::Decimal};
 
 /// How the cells of a field are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text,
     LongText,
     Bool,

@@ -27,6 +27,7 @@ fn plan(count: usize, links: &[(usize, usize, bool)]) -> (Plan, Destination) {
                 badge: None,
                 confidence: None,
                 reason: None,
+                origin: None,
             });
         }
         schema.push(object);
@@ -51,6 +52,7 @@ fn plan(count: usize, links: &[(usize, usize, bool)]) -> (Plan, Destination) {
         permissions: Default::default(),
         caps: Default::default(),
         gotchas: vec![],
+        equivalents: Default::default(),
         custom_object: None,
         costs: Default::default(),
         allowance: None,

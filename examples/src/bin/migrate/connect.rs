@@ -6,20 +6,17 @@ use std::{
     sync::Arc,
 };
 
-use crmkit_core::{
-    Clock, Migration, SharedDestination, SourceConnector, SqliteLedger, SystemClock, simulator::JumpingClock,
-};
+use crmkit_core::{Clock, Migration, SharedDestination, SqliteLedger, SystemClock, simulator::JumpingClock};
 use crmkit_nutshell::{Nutshell, NutshellConfig, simulator::NutshellSimulator};
 use crmkit_pipedrive::{
     Pipedrive, PipedriveConfig, Tier,
     simulator::{self, PipedriveSimulator},
 };
-use crmkit_sources::{allegory::ExportFolder, apsis_one::simulator::ApsisOneSimulator};
 use crmkit_twenty::{Twenty, TwentyConfig, simulator::TwentySimulator};
 
 use crate::{
-    apsis,
-    options::{From, Limits, Options, To},
+    options::{Limits, Options, To},
+    source::{self, Origin},
     steps::Failure,
 };
 
@@ -27,10 +24,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Connected {
     pub(crate) migration: Migration,
+    pub(crate) origin: Origin,
     /// The destination, where it lives in this process.
     _simulator: Option<Simulator>,
-    /// The source, where it lives in this process.
-    _source: Option<ApsisOneSimulator>,
 }
 
 /// A destination in this process.
@@ -66,17 +62,11 @@ pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
         To::Twenty => twenty(options).await?,
     };
     let Place { clock, destination, near, simulator } = place;
-    let (source, origin): (Arc<dyn SourceConnector>, _) = match options.from {
-        From::Allegory => (Arc::new(ExportFolder::open(options.export.clone().unwrap_or_else(bundled))?), None),
-        From::ApsisOne => {
-            let (source, simulator) = apsis::open(options, &clock).await?;
-            (source, simulator)
-        }
-    };
+    let origin = source::open(options, &clock).await?;
     let ledger = SqliteLedger::open_file(&options.ledger, clock.clone())?;
     let migration = Migration::builder("migrate")
         .actor(std::env::var("USER").unwrap_or_else(|_| "migrate".to_owned()))
-        .source(source)
+        .source(origin.source.clone())
         .destination(destination)
         .ledger(Arc::new(ledger))
         .clock(clock)
@@ -88,7 +78,7 @@ pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
             }
         })
         .build()?;
-    Ok(Connected { migration, _simulator: simulator, _source: origin })
+    Ok(Connected { migration, origin, _simulator: simulator })
 }
 
 async fn pipedrive(options: &Options) -> Result<Place, Failure> {
@@ -221,7 +211,7 @@ fn is_loopback(url: &str) -> bool {
 }
 
 /// A file beside the ledger: `migration.crmkit.clock`.
-fn beside(ledger: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(ledger: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(ledger.as_os_str());
     name.push(".");
     name.push(ending);

@@ -5,6 +5,7 @@ mod connect;
 mod documents;
 mod options;
 mod progress;
+mod source;
 mod steps;
 
 use std::process::ExitCode;

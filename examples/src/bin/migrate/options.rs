@@ -11,9 +11,18 @@ pub(crate) struct Options {
     /// Where records come from.
     #[arg(long, value_enum, default_value_t = From::Allegory)]
     pub(crate) from: From,
-    /// The export folder; the bundled one where absent.
+    /// The export folder; the bundled one where absent. For Klipy the folder of the harvest.
     #[arg(long)]
     pub(crate) export: Option<PathBuf>,
+    /// The source's API key (Klipy).
+    #[arg(long, env = "CRMKIT_SOURCE_KEY", hide_env_values = true)]
+    pub(crate) source_key: Option<String>,
+    /// The source's address, where it is not the vendor's (Klipy).
+    #[arg(long)]
+    pub(crate) source_url: Option<String>,
+    /// The currency of amounts that carry none (Klipy).
+    #[arg(long)]
+    pub(crate) currency: Option<String>,
     /// The source's settings as JSON (APSIS One); the bundled account where absent.
     #[arg(long)]
     pub(crate) source_settings: Option<PathBuf>,
@@ -56,6 +65,18 @@ pub(crate) struct Options {
     /// The step to do.
     #[arg(long, value_enum, default_value_t = Step::All)]
     pub(crate) step: Step,
+    /// How many records the trial run takes; the plan's own number where absent.
+    #[arg(long)]
+    pub(crate) sample: Option<usize>,
+    /// What a delta does with a record that changed at both ends; the plan's own choice where absent.
+    #[arg(long, value_enum)]
+    pub(crate) conflict: Option<Conflict>,
+    /// After a reconciliation that found differences, writes our values again and reconciles once more.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Decisions about what is held, as a JSON list: `[{"decision": "owner", "user": "bob", "member": "ann@acme.com"}]`.
+    #[arg(long)]
+    pub(crate) decisions: Option<PathBuf>,
     /// Approves what is to be approved. Never answers a question.
     #[arg(long)]
     pub(crate) yes: bool,
@@ -73,6 +94,8 @@ impl Options {
 pub(crate) enum From {
     /// An export folder.
     Allegory,
+    /// Klipy's interface, its harvest, or both.
+    Klipy,
     /// An account of APSIS One.
     ApsisOne,
 }
@@ -86,6 +109,17 @@ pub(crate) enum To {
     Nutshell,
     /// Twenty.
     Twenty,
+}
+
+/// What a delta does with a record that changed at both ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Conflict {
+    /// Leaves the destination's record.
+    KeepTheirs,
+    /// Writes ours.
+    TakeOurs,
+    /// Holds it.
+    Hold,
 }
 
 /// Whether limits are kept.
@@ -112,12 +146,18 @@ pub(crate) enum Step {
     Sample,
     /// Everything.
     Run,
+    /// What was held, tried again.
+    Resolve,
     /// What is new or has changed at the source since.
     Delta,
     /// Everything read back.
     Reconcile,
+    /// What was set up, what did not move, what to rebuild, and the log of every write.
+    Handover,
     /// Everything taken back.
     Rollback,
+    /// The end: it can no longer be taken back.
+    Accept,
     /// From audit to reconcile.
     All,
 }
