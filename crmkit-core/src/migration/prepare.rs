@@ -305,9 +305,8 @@ fn with_real_names(mut item: SchemaItem, prepared: &Prepared) -> SchemaItem {
     if item.kind != ItemKind::Object {
         item.object = real(&item.object);
     }
-    match &mut item.ty {
-        Some(FieldType::Link { to } | FieldType::Links { to }) => to.iter_mut().for_each(|name| *name = real(name)),
-        _ => {}
+    if let Some(FieldType::Link { to } | FieldType::Links { to }) = &mut item.ty {
+        to.iter_mut().for_each(|name| *name = real(name));
     }
     item
 }

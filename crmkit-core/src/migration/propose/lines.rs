@@ -4,8 +4,7 @@ use super::{Lines, Proposing, safe, why};
 use crate::{Badge, FieldConcept, FieldSchema, FieldType, ObjectConcept, TransformCall};
 
 /// Concepts that other steps fill, or that nothing can fill.
-const ELSEWHERE: [FieldConcept; 4] =
-    [FieldConcept::Owner, FieldConcept::Id, FieldConcept::ModifiedAt, FieldConcept::Currency];
+const ELSEWHERE: [FieldConcept; 3] = [FieldConcept::Owner, FieldConcept::Id, FieldConcept::Currency];
 
 /// What can stand for a concept that the source lacks.
 fn stand_ins(concept: FieldConcept) -> &'static [FieldConcept] {
@@ -25,17 +24,13 @@ impl<'a> Proposing<'a> {
     /// Links, each to the mapping that writes what it links to.
     pub(super) fn links(&mut self, lines: &mut Lines<'a>) {
         for target in lines.to.fields.values() {
-            let (FieldType::Link { to: objects } | FieldType::Links { to: objects }) = &target.ty else { continue };
+            let Some(objects) = target.ty.links_to() else { continue };
             let several = matches!(target.ty, FieldType::Links { .. });
             if !lines.is_free(target) || target.concept == Some(FieldConcept::Owner) {
                 continue;
             }
             let fits = |field: &FieldSchema| {
-                let to = match &field.ty {
-                    FieldType::Link { to } => to,
-                    FieldType::Links { to } if several => to,
-                    _ => return None,
-                };
+                let to = field.ty.links_to().filter(|_| several || matches!(field.ty, FieldType::Link { .. }))?;
                 let pairs = self.pairs.iter();
                 pairs.into_iter().find(|pair| to.contains(&pair.from.name) && objects.contains(&pair.to.name))
             };
@@ -60,7 +55,7 @@ impl<'a> Proposing<'a> {
     pub(super) fn by_concept(&mut self, lines: &mut Lines<'a>) {
         for target in lines.to.fields.values() {
             let Some(concept) = target.concept.filter(|concept| !ELSEWHERE.contains(concept)) else { continue };
-            if !lines.is_free(target) || matches!(target.ty, FieldType::Link { .. } | FieldType::Links { .. }) {
+            if !lines.is_free(target) || target.ty.links_to().is_some() {
                 continue;
             }
             // A name in parts comes from the parts where the source has them: taking a full name apart is a guess.
@@ -133,7 +128,7 @@ impl<'a> Proposing<'a> {
     pub(super) fn by_name(&mut self, lines: &mut Lines<'a>) {
         let mut pairs: Vec<(u32, usize, usize)> = Vec::new();
         for (place, target) in lines.to.fields.values().enumerate() {
-            if !lines.is_free(target) || matches!(target.ty, FieldType::Link { .. } | FieldType::Links { .. }) {
+            if !lines.is_free(target) || target.ty.links_to().is_some() {
                 continue;
             }
             for (from, field) in lines.from.fields.values().enumerate() {

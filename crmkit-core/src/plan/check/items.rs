@@ -284,14 +284,12 @@ impl Check<'_> {
 
 /// Custom fields the account will have: existing, planned, and markers.
 pub(crate) fn custom_fields(plan: &crate::Plan, destination: &crate::Destination) -> u64 {
-    let items = destination.items.iter().filter(|known| known.item.kind == ItemKind::Field).count();
-    let listed = destination
-        .schema
-        .objects
-        .values()
-        .flat_map(|object| object.fields.values())
-        .filter(|field| field.custom)
-        .count();
+    // Objects may share fields, as leads share those of deals: each counts once.
+    let items = destination.items.iter().filter(|known| known.item.kind == ItemKind::Field);
+    let items = items.map(|known| (&known.id, &known.item.name)).collect::<BTreeSet<_>>().len();
+    let fields = destination.schema.objects.values().flat_map(|object| object.fields.values());
+    let listed = fields.filter(|field| field.custom).map(|field| (&field.name, &field.label));
+    let listed = listed.collect::<BTreeSet<_>>().len();
     let planned = plan.fields.iter().filter(|field| field.use_existing.is_none()).count();
     let objects: BTreeSet<_> = plan.mappings.iter().map(|mapping| &mapping.to).collect();
     let unmarked = |object: &&&crate::ObjectName| {
