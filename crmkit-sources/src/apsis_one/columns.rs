@@ -25,6 +25,8 @@ pub(super) struct Column {
     shape: Shape,
     concept: Option<F>,
     custom: bool,
+    /// The data tells the shape.
+    open: bool,
     /// Places of section and attribute, in order of precedence.
     sources: Vec<(usize, usize)>,
     /// Why a person has to decide before any value counts.
@@ -103,7 +105,7 @@ pub(super) fn values<'a>(catalog: &Catalog, profile: &'a wire::Profile) -> Value
         for (name, value) in attributes {
             let Some((attribute, old)) = section.attribute(name) else { continue };
             let value = value.get("value").unwrap_or(value);
-            if !values.get(&(place, attribute)).is_some_and(|(_, known_old)| !known_old) || !old {
+            if !old || values.get(&(place, attribute)).is_none_or(|(_, known_old)| *known_old) {
                 values.insert((place, attribute), (value, old));
             }
         }
@@ -147,6 +149,7 @@ impl Learning {
                     shape: target.shape.unwrap_or(Shape::Plain(Kind::Text)),
                     concept: target.concept,
                     custom: target.custom,
+                    open: target.shape.is_none(),
                     sources: Vec::new(),
                     conflict: None,
                     options: Vec::new(),
@@ -192,7 +195,7 @@ impl Learning {
         }
         if let Some((_, ty)) = decided {
             column.shape = Shape::Plain((*ty).into());
-        } else if column.shape == Shape::Plain(Kind::Text) && column.concept.is_none() || column.custom {
+        } else if column.open {
             self.by_data(column, catalog, config, &parts);
         }
         if matches!(column.shape, Shape::Plain(Kind::Options) | Shape::Choice) {
@@ -293,7 +296,7 @@ fn target(config: &ApsisOneConfig, definition: &wire::Named) -> Target {
         Some("mobile") => standard("mobile", Some(F::Phones), Shape::Phones),
         Some("birthdate") => standard("birth_date", Some(F::BirthDate), Shape::Plain(Kind::Date)),
         // Texts, even where all of them are numbers: they are another system's keys.
-        Some("crmid") => standard("crm_id", None, Shape::Plain(Kind::LongText)),
+        Some("crmid") => standard("crm_id", None, Shape::Plain(Kind::Text)),
         _ => {
             let mut field = slug(definition.label());
             let standard = ["first_name", "last_name", "birth_date", "crm_id"];

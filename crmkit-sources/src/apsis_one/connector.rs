@@ -54,8 +54,11 @@ pub struct ApsisOne {
     /// The export that walks are on.
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     /// The last window of the profiles' events and of the e-mail reports.
-    windows: [Mutex<Option<(Window, Arc<Vec<Row>>)>>; 2],
+    windows: [Mutex<Option<Read>>; 2],
 }
+
+/// A window and its rows.
+type Read = (Window, Arc<Vec<Row>>);
 
 /// An export, and whom its profiles are about.
 struct Snapshot {
