@@ -43,6 +43,8 @@ impl<'a> Fates<'a> {
                     let (_, to) = record.links.iter().find(|(link, _)| link == field).expect("a link");
                     field != "parent_id" && fates[to].is_some()
                 }
+                // What only a full export has.
+                _ => true,
             });
             let reason = match fate {
                 Fate::Arrives => None,
