@@ -46,6 +46,10 @@ pub struct Destination {
     /// What may start by itself when records of an object arrive: automations, webhooks, mails.
     #[serde(default)]
     pub quiet: IndexMap<ObjectName, Vec<String>>,
+    /// What stands for the terms of automations and segments: from a term in lower-case letters and digits (`sendemail`,
+    /// `notequals`) to what people click here. For rebuild guides.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub equivalents: IndexMap<String, String>,
     /// What an object that `prepare` makes will be like, where the interface can make objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_object: Option<CustomObject>,
@@ -67,6 +71,7 @@ impl Destination {
             costs: IndexMap::new(),
             allowance: None,
             quiet: IndexMap::new(),
+            equivalents: IndexMap::new(),
             custom_object: None,
         }
     }

@@ -173,6 +173,10 @@ pub use migration::{
     ObjectAudit, ObjectFit, Oversize, OwnerOutcome, OwnerReview, OwnersReview, PhaseCost, PlannedItem, QuietItem,
     Review, ReviewOptions, SameBy, SourceStage, Stale, Timeline, TypeClash, audit, propose, review, review_with,
 };
+pub use migration::{
+    ConfiguredItem, FileCount, FileLine, Guide, GuideKind, GuideStep, Handover, LogFormat, MappedField, NotFully,
+    NotMoved,
+};
 pub(crate) use name::name_of;
 pub use name::{FieldName, MappingId, MigrationId, ObjectName, Part, RecordId, RecordRef};
 pub use owner::{Owners, SourceUser};
@@ -186,6 +190,9 @@ pub use plan::{
 pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};
 pub use record::{Doubt, Record, Reject};
+pub use report::spreadsheet_cell;
+#[cfg(feature = "html")]
+pub use report::{ReportLink, report_index};
 pub use schema::{FieldSchema, FieldType, LinkCarrier, ObjectSchema, OptionSchema, Schema};
 pub use source::{Source, SourceConnector};
 pub use transform::{

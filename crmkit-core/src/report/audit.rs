@@ -1,12 +1,11 @@
 //! The audit for people.
 
-use super::markdown::{Markdown, grouped};
+use super::page::{Page, grouped};
 use crate::{Audit, FieldSchema, FieldType, ItemKind, ObjectAudit, ObjectSchema, Permission, Schema, Value};
 
 impl Audit {
-    /// The audit as Markdown.
-    pub fn to_markdown(&self) -> String {
-        let mut page = Markdown::default().title(format!("Audit: {} to {}", self.source.kind, self.destination.kind));
+    pub(super) fn page(&self) -> Page {
+        let mut page = Page::default().title(format!("Audit: {} to {}", self.source.kind, self.destination.kind));
         page.text(format!("Source {}, destination account {}.", self.source.instance, self.destination.account));
         if let Some(day) = self.as_of {
             page.text(format!("Ages are counted from {day}."));
@@ -50,11 +49,11 @@ impl Audit {
             page.section(title);
             page.list(gotchas);
         }
-        page.done()
+        page
     }
 
     /// What the records have in common that they should not.
-    fn found(&self, page: &mut Markdown) {
+    fn found(&self, page: &mut Page) {
         page.section("Duplicates");
         page.table(
             ["object", "by", "values", "records beyond the first", "for example"],
@@ -96,7 +95,7 @@ impl Audit {
         }
     }
 
-    fn people(&self, page: &mut Markdown) {
+    fn people(&self, page: &mut Page) {
         if self.users.is_empty() && self.objects.values().all(|object| object.owners.is_empty()) {
             return;
         }
@@ -123,7 +122,7 @@ impl Audit {
         );
     }
 
-    fn destination_part(&self, page: &mut Markdown) {
+    fn destination_part(&self, page: &mut Page) {
         let to = &self.destination;
         page.section("Destination");
         inventory(page, &to.schema);
@@ -165,7 +164,7 @@ impl Audit {
     }
 }
 
-fn fields(page: &mut Markdown, object: &ObjectAudit, schema: Option<&ObjectSchema>) {
+fn fields(page: &mut Page, object: &ObjectAudit, schema: Option<&ObjectSchema>) {
     page.table(
         ["field", "type", "filled", "missing", "different", "from", "to", "longest", "values"],
         object.fields.iter().map(|(name, profile)| {
@@ -204,7 +203,7 @@ fn fields(page: &mut Markdown, object: &ObjectAudit, schema: Option<&ObjectSchem
 }
 
 /// Objects with their fields: how many are standard, which are custom, which are pick-lists and of what.
-fn inventory(page: &mut Markdown, schema: &Schema) {
+fn inventory(page: &mut Page, schema: &Schema) {
     page.table(
         ["object", "means", "standard fields", "custom fields", "pick-lists", "links"],
         schema.objects.values().map(|object| {

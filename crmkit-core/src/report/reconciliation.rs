@@ -1,25 +1,35 @@
 //! What became of every record, for people: run and reconciliation.
 
-use super::markdown::{Markdown, grouped};
+use std::collections::BTreeMap;
+
+use super::page::{Page, grouped};
 use crate::{HeldReason, ObjectCount, Reconciliation, RunReport, UncertainCount};
 
 impl RunReport {
-    /// The report as Markdown.
-    pub fn to_markdown(&self) -> String {
-        let mut page = Markdown::default().title("Run");
+    pub(super) fn page(&self) -> Page {
+        let mut page = Page::default().title("Run");
         page.text(if self.finished { "The run is finished." } else { "The run is not finished." });
         page.list(&self.waits_for);
+        bars(&mut page, self.objects.iter());
         counts(&mut page, self.objects.iter());
         uncertain(&mut page, self.uncertain);
         held(&mut page, &self.held);
-        page.done()
+        page
     }
 }
 
 impl Reconciliation {
-    /// The reconciliation as Markdown.
-    pub fn to_markdown(&self) -> String {
-        let mut page = Markdown::default().title("Reconciliation");
+    /// How often each field differs: a fault of the map shows in one field, a fault of a record in many.
+    fn fields_that_differ(&self, page: &mut Page) {
+        let mut fields: BTreeMap<String, u64> = BTreeMap::new();
+        for mismatch in &self.mismatches {
+            *fields.entry(format!("{}.{}", mismatch.mapping, mismatch.field)).or_default() += 1;
+        }
+        page.bars(["field", "differing"], fields.into_iter().map(|(field, count)| (field, vec![count])));
+    }
+
+    pub(super) fn page(&self) -> Page {
+        let mut page = Page::default().title("Reconciliation");
         page.text(if self.clean {
             "Clean: every field of every record was read back and is what it should be."
         } else {
@@ -39,7 +49,9 @@ impl Reconciliation {
                 ]
             }),
         );
+        bars(&mut page, self.objects.iter().map(|object| &object.count));
         counts(&mut page, self.objects.iter().map(|object| &object.count));
+        self.fields_that_differ(&mut page);
         uncertain(&mut page, self.uncertain);
         if !self.mismatches.is_empty() {
             page.section("Different");
@@ -60,11 +72,19 @@ impl Reconciliation {
             );
         }
         held(&mut page, &self.held);
-        page.done()
+        page
     }
 }
 
-fn counts<'a>(page: &mut Markdown, objects: impl Iterator<Item = &'a ObjectCount>) {
+/// What became of the records, in a picture.
+pub(super) fn bars<'a>(page: &mut Page, objects: impl Iterator<Item = &'a ObjectCount>) {
+    page.bars(
+        ["mapping", "written", "held", "excluded", "merged"],
+        objects.map(|count| (count.mapping.clone(), vec![count.written, count.held, count.excluded, count.merged])),
+    );
+}
+
+pub(super) fn counts<'a>(page: &mut Page, objects: impl Iterator<Item = &'a ObjectCount>) {
     page.section("Records");
     page.table(
         ["mapping", "source", "created", "updated", "unchanged", "linked", "held", "excluded", "merged"],
@@ -84,7 +104,7 @@ fn counts<'a>(page: &mut Markdown, objects: impl Iterator<Item = &'a ObjectCount
     );
 }
 
-fn uncertain(page: &mut Markdown, uncertain: UncertainCount) {
+pub(super) fn uncertain(page: &mut Page, uncertain: UncertainCount) {
     page.section("Writes whose answer was lost");
     page.text(format!(
         "{} were found and taken, {} were not there and sent again, {} are held.",
@@ -94,7 +114,7 @@ fn uncertain(page: &mut Markdown, uncertain: UncertainCount) {
     ));
 }
 
-pub(super) fn held(page: &mut Markdown, held: &[HeldReason]) {
+pub(super) fn held(page: &mut Page, held: &[HeldReason]) {
     if held.is_empty() {
         return;
     }

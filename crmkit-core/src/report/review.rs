@@ -1,12 +1,11 @@
 //! The review for people.
 
-use super::markdown::{Markdown, grouped};
+use super::page::{Page, grouped};
 use crate::{Effort, PhaseTask, Review};
 
 impl Review {
-    /// The review as Markdown.
-    pub fn to_markdown(&self) -> String {
-        let mut page = Markdown::default().title("Review of the plan");
+    pub(super) fn page(&self) -> Page {
+        let mut page = Page::default().title("Review of the plan");
         page.text(format!("Plan {}.", self.plan));
         page.text(format!("Grade {} {}: {}.", self.grade.letter, self.grade.label, self.grade.reason));
         page.text(format!(
@@ -63,10 +62,10 @@ impl Review {
             page.section("Good to know");
             page.list(&self.gotchas);
         }
-        page.done()
+        page
     }
 
-    fn records(&self, page: &mut Markdown) {
+    fn records(&self, page: &mut Page) {
         page.section("Records");
         page.table(
             ["mapping", "records", "left out", "merged", "waiting"],
@@ -99,7 +98,7 @@ impl Review {
         );
     }
 
-    fn schema_diff(&self, page: &mut Markdown) {
+    fn schema_diff(&self, page: &mut Page) {
         page.section("Fields");
         for mapping in &self.diff {
             page.part(format!("{} to {} ({})", mapping.from, mapping.to, mapping.mapping));
@@ -139,7 +138,7 @@ impl Review {
         }
     }
 
-    fn effort(&self, page: &mut Markdown) {
+    fn effort(&self, page: &mut Page) {
         page.section("Calls");
         page.table(
             ["phase", "", "mappings", "writes", "read back", "calls", "tokens", "time"],

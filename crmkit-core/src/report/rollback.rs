@@ -1,12 +1,11 @@
 //! A rollback for people: what would be, or was, taken back, and what stays.
 
-use super::markdown::{Markdown, grouped};
+use super::page::{Page, grouped};
 use crate::{Kept, RollbackPreview, RollbackReport};
 
 impl RollbackPreview {
-    /// The preview as Markdown.
-    pub fn to_markdown(&self) -> String {
-        let mut page = Markdown::default().title("Rollback: preview");
+    pub(super) fn page(&self) -> Page {
+        let mut page = Page::default().title("Rollback: preview");
         page.text(format!(
             "{} records would be removed, {} would get their earlier values back, {} stay.",
             grouped(self.remove),
@@ -18,14 +17,13 @@ impl RollbackPreview {
             page.section("Schema items that would be retired");
             page.list(&self.retire);
         }
-        page.done()
+        page
     }
 }
 
 impl RollbackReport {
-    /// The report as Markdown.
-    pub fn to_markdown(&self) -> String {
-        let mut page = Markdown::default().title("Rollback");
+    pub(super) fn page(&self) -> Page {
+        let mut page = Page::default().title("Rollback");
         page.text(if self.clean {
             "Everything that was ours alone is gone."
         } else {
@@ -46,11 +44,11 @@ impl RollbackReport {
                 page.list(items);
             }
         }
-        page.done()
+        page
     }
 }
 
-fn kept(page: &mut Markdown, kept: &[Kept]) {
+fn kept(page: &mut Page, kept: &[Kept]) {
     if kept.is_empty() {
         return;
     }

@@ -1,7 +1,7 @@
 //! The sample, field by field, for the person who approves it.
 
 use super::{
-    markdown::{Markdown, grouped},
+    page::{Page, grouped},
     reconciliation::held,
 };
 use crate::{ComparedRecord, SampleDiff};
@@ -10,9 +10,8 @@ use crate::{ComparedRecord, SampleDiff};
 const SHOWN: usize = 20;
 
 impl SampleDiff {
-    /// The sample as Markdown: what differs first, then some records in full.
-    pub fn to_markdown(&self) -> String {
-        let mut page = Markdown::default().title("Sample");
+    pub(super) fn page(&self) -> Page {
+        let mut page = Page::default().title("Sample");
         page.text(format!(
             "{} records were chosen, {} were written and read back, {} fields differ. {}",
             grouped(self.chosen),
@@ -29,11 +28,11 @@ impl SampleDiff {
         held(&mut page, &self.held);
         page.section("Records");
         self.records.iter().take(SHOWN).for_each(|record| show(&mut page, record));
-        page.done()
+        page
     }
 }
 
-fn show(page: &mut Markdown, record: &ComparedRecord) {
+fn show(page: &mut Page, record: &ComparedRecord) {
     page.part(format!("{} as {}", record.source, record.destination));
     page.table(
         ["field", "source", "expected", "found", ""],

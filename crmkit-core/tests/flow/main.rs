@@ -8,6 +8,7 @@ mod delta;
 #[cfg(feature = "sqlite")]
 mod erasure;
 mod gates;
+mod handover;
 mod left_out;
 mod lifecycle;
 mod lost;

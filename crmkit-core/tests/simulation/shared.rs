@@ -69,7 +69,7 @@ impl State {
         let task = self.passes.get(&unit.pass).and_then(|pass| pass.phases.get(usize::from(unit.phase)));
         let step = match task.map(|phase| phase.task) {
             None => self.outside.get(&self.current).copied().unwrap_or(Step::Control),
-            Some(Task::Match) => Step::Match,
+            Some(Task::Match | Task::Gather) => Step::Match,
             Some(Task::Write) => Step::Write,
             Some(Task::Link) => Step::Link,
             Some(Task::Verify | Task::Gone) => Step::Verify,

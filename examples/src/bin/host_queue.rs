@@ -152,6 +152,7 @@ async fn schedule(host: &Arc<Host>, web: &Migration, pass: u32) -> Result<Told> 
                 }
             }
             Action::WaitForApproval { gate } => return Err(format!("{gate} is not approved").into()),
+            Action::Paused => return Err("somebody paused the migration".into()),
             Action::Finished => break,
         }
         if let Some(ended) = workers.iter().position(JoinHandle::is_finished) {

@@ -173,6 +173,7 @@ fn destination() -> Destination {
         account: "acme".into(),
         schema: Schema::from_iter(objects),
         abilities: Default::default(),
+        equivalents: Default::default(),
         custom_object: None,
         costs: Default::default(),
         allowance: None,

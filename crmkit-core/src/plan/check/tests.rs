@@ -61,6 +61,7 @@ fn destination() -> Destination {
         permissions: [("delete".to_owned(), Permission::Yes)].into_iter().collect(),
         caps: [("custom_fields".to_owned(), 3)].into_iter().collect(),
         gotchas: vec![],
+        equivalents: Default::default(),
         custom_object: None,
         costs: Default::default(),
         allowance: None,

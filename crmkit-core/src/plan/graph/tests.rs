@@ -51,6 +51,7 @@ fn plan(count: usize, links: &[(usize, usize, bool)]) -> (Plan, Destination) {
         permissions: Default::default(),
         caps: Default::default(),
         gotchas: vec![],
+        equivalents: Default::default(),
         custom_object: None,
         costs: Default::default(),
         allowance: None,

@@ -163,7 +163,7 @@ impl AllegoryExport {
         let (mut rng, mess) = self.rng(9, number, &mess);
         let mut made = Draft::new("emails", format!("e{number}"), mess);
         let thread = (number - 1) / 3;
-        let again = if (number - 1) % 3 > 0 { "Re: " } else { "" };
+        let again = if !(number - 1).is_multiple_of(3) { "Re: " } else { "" };
         let subject = match mess {
             Some(MissingName) => String::new(),
             _ => format!("{again}Draft of the agreement, version {thread}"),

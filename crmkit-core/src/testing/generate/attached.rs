@@ -126,7 +126,7 @@ impl AllegoryExport {
         let digest = hex(&content);
         let size = hole.unwrap_or(length);
         let readable = |made: &mut Draft, content: Content, sha256: Option<String>| {
-            made.record.file = Some(ExpectedFile { name: name.clone(), bytes: size, sha256 });
+            made.record.file = Some(Box::new(ExpectedFile { name: name.clone(), bytes: size, sha256 }));
             made.file(&name, content);
         };
         let trouble = |made: &mut Draft, trouble: Trouble| made.record.troubles.push(trouble);
@@ -163,7 +163,7 @@ impl AllegoryExport {
         let (parent_type, parent) = self.parent(&mut made, &mut rng, mess, &["note"]);
         let owner = self.owner(&mut made, &mut rng, mess);
         // Every other row leaves the path to the layout.
-        if path.starts_with("attachments/") && number % 2 == 0 {
+        if path.starts_with("attachments/") && number.is_multiple_of(2) {
             path.clear();
         }
         let cells = vec![

@@ -71,7 +71,7 @@ pub struct ExpectedRecord {
     /// Earlier records of the object with the same value in a field: `emails`, `domain` or `name`.
     pub similar: Vec<(FieldName, RecordRef)>,
     /// The file of an attachment that can be read.
-    pub file: Option<ExpectedFile>,
+    pub file: Option<Box<ExpectedFile>>,
 }
 
 impl ExpectedRecord {

@@ -54,7 +54,7 @@ impl AllegoryExport {
             Some(BadValue) => made.doubt("value", "tbd"),
             _ => made.money("value", Decimal::new((rng.below(9_000_000) + 1) as i64, 2), "USD"),
         };
-        let converted = number % 3 == 0 && self.contacts > 0 && self.deals > 0;
+        let converted = number.is_multiple_of(3) && self.contacts > 0 && self.deals > 0;
         made.field("converted", Value::Bool(converted));
         let status =
             made.option("status", if converted { "Converted" } else { *rng.pick(&["New", "Working", "Nurturing"]) });

@@ -248,7 +248,7 @@ impl AllegoryExport {
             }
         };
         let (pipeline, stage) = (1 + rng.below(2), rng.below(STAGES.len() as u64));
-        let (pipeline, stage, (stage_name, status)) = match self.full && number % 5 == 0 {
+        let (pipeline, stage, (stage_name, status)) = match self.full && number.is_multiple_of(5) {
             true => (3, number / 5 % THIRD.len() as u64, THIRD[(number / 5) as usize % THIRD.len()]),
             false => (pipeline, stage, STAGES[stage as usize]),
         };

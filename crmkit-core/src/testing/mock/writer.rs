@@ -25,6 +25,7 @@ impl DestinationWriter for MockDestination {
             users: world.users.clone(),
             items: world.items.clone(),
             permissions: ["delete", "see_all"].map(|name| (name.to_owned(), Permission::Yes)).into_iter().collect(),
+            equivalents: Default::default(),
             custom_object: world.custom_object.clone(),
             ..Destination::new("mock", "mock-account")
         })

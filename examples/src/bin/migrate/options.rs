@@ -59,6 +59,18 @@ pub(crate) struct Options {
     /// The step to do.
     #[arg(long, value_enum, default_value_t = Step::All)]
     pub(crate) step: Step,
+    /// How many records the trial run takes; the plan's own number where absent.
+    #[arg(long)]
+    pub(crate) sample: Option<usize>,
+    /// What a delta does with a record that changed at both ends; the plan's own choice where absent.
+    #[arg(long, value_enum)]
+    pub(crate) conflict: Option<Conflict>,
+    /// After a reconciliation that found differences, writes our values again and reconciles once more.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Decisions about what is held, as a JSON list: `[{"decision": "owner", "user": "bob", "member": "ann@acme.com"}]`.
+    #[arg(long)]
+    pub(crate) decisions: Option<PathBuf>,
     /// Approves what is to be approved. Never answers a question.
     #[arg(long)]
     pub(crate) yes: bool,
@@ -91,6 +103,17 @@ pub(crate) enum To {
     Twenty,
 }
 
+/// What a delta does with a record that changed at both ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Conflict {
+    /// Leaves the destination's record.
+    KeepTheirs,
+    /// Writes ours.
+    TakeOurs,
+    /// Holds it.
+    Hold,
+}
+
 /// Whether limits are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Limits {
@@ -115,12 +138,18 @@ pub(crate) enum Step {
     Sample,
     /// Everything.
     Run,
+    /// What was held, tried again.
+    Resolve,
     /// What is new or has changed at the source since.
     Delta,
     /// Everything read back.
     Reconcile,
+    /// What was set up, what did not move, what to rebuild, and the log of every write.
+    Handover,
     /// Everything taken back.
     Rollback,
+    /// The end: it can no longer be taken back.
+    Accept,
     /// From audit to reconcile.
     All,
 }

@@ -8,15 +8,15 @@ use std::{
 };
 
 use crmkit_core::{
-    Approval, Audit, AuditOptions, Error, Migration, Plan, Reconciliation, Review, RunReport, Severity,
-    indexmap::IndexMap,
+    Approval, Audit, AuditOptions, ConflictPolicy, Decision, Error, LogFormat, Migration, Plan, Reconciliation, Review,
+    RunReport, Severity, indexmap::IndexMap, spreadsheet_cell,
 };
 use crmkit_sources::klipy::Klipy;
 
 use crate::{
     connect::{bundled, connect},
     documents::Documents,
-    options::{Options, Step},
+    options::{Conflict, Options, Step},
     progress::shown,
 };
 
@@ -76,9 +76,12 @@ pub(crate) async fn run(options: &Options) -> Result<Ending, Failure> {
             .run()
             .await
             .map(|report| if report.finished && report.held.is_empty() { Ending::Clean } else { Ending::Open }),
+        Step::Resolve => steps.resolve().await,
         Step::Delta => steps.delta().await,
         Step::Reconcile => steps.reconcile().await,
+        Step::Handover => steps.handover().await,
         Step::Rollback => steps.rollback().await,
+        Step::Accept => steps.accept().await,
         Step::All => steps.all().await,
     }
 }
@@ -105,12 +108,15 @@ impl Steps<'_> {
         if !self.run().await?.finished {
             return Ok(Ending::Open);
         }
-        self.reconcile().await
+        let ending = self.reconcile().await?;
+        self.handover().await?;
+        Ok(ending)
     }
 
     async fn audit(&self) -> Result<Audit, Failure> {
         let audit = shown(self.migration, "audit", self.migration.audit(&AuditOptions::default())).await?;
         self.documents.json("audit", &audit)?;
+        self.documents.readable("audit", audit.to_markdown(), audit.to_html())?;
         Ok(audit)
     }
 
@@ -146,6 +152,16 @@ impl Steps<'_> {
                 None => plan.owners.fallback = Some(fallback.clone()),
             }
         }
+        if let Some(size) = self.options.sample {
+            plan.sample.size = size;
+        }
+        if let Some(conflict) = self.options.conflict {
+            plan.delta.conflict = match conflict {
+                Conflict::KeepTheirs => ConflictPolicy::KeepTheirs,
+                Conflict::TakeOurs => ConflictPolicy::TakeOurs,
+                Conflict::Hold => ConflictPolicy::Hold,
+            };
+        }
         Ok(plan)
     }
 
@@ -154,7 +170,7 @@ impl Steps<'_> {
         let plan = self.plan(&audit).await?;
         let review = self.migration.review(&plan, &audit);
         self.documents.json("review", &review)?;
-        self.documents.text("review.md", &review.to_markdown())?;
+        self.documents.readable("review", review.to_markdown(), review.to_html())?;
         if !self.documents.path("plan.toml").exists() {
             self.documents.text("plan.toml", &plan.to_toml())?;
         }
@@ -226,7 +242,7 @@ impl Steps<'_> {
         }
         let sample = shown(self.migration, "sample", self.migration.sample(&approval)).await?;
         self.documents.json("sample", &sample)?;
-        self.documents.text("sample.md", &sample.to_markdown())?;
+        self.documents.readable("sample", sample.to_markdown(), sample.to_html())?;
         println!(
             "sample: {} records compared, {} fields differ, {} reasons to hold",
             sample.compared,
@@ -248,6 +264,7 @@ impl Steps<'_> {
         })?;
         let report = shown(self.migration, "run", self.migration.run(&approval)).await?;
         self.documents.json("run", &report)?;
+        self.documents.readable("run", report.to_markdown(), report.to_html())?;
         for object in &report.objects {
             println!("{:>14}: {} of {} written, {} held", object.mapping, object.written, object.source, object.held);
         }
@@ -268,6 +285,7 @@ impl Steps<'_> {
         }
         let report = shown(self.migration, "delta", self.migration.delta(&approval)).await?;
         self.documents.json("delta", &report)?;
+        self.documents.readable("delta", report.to_markdown(), report.to_html())?;
         for object in &report.objects {
             println!(
                 "{:>14}: {} new, {} changed, {} as they were, {} held",
@@ -281,9 +299,13 @@ impl Steps<'_> {
 
     async fn reconcile(&self) -> Result<Ending, Failure> {
         self.same_plan().await?;
-        let reconciliation: Reconciliation = shown(self.migration, "reconcile", self.migration.reconcile()).await?;
-        self.documents.json("reconciliation", &reconciliation)?;
-        self.documents.text("reconciliation.md", &reconciliation.to_markdown())?;
+        let mut reconciliation = self.read_back().await?;
+        if self.options.repair && !reconciliation.mismatches.is_empty() {
+            let approval = self.sample_approval().await?;
+            let repaired = shown(self.migration, "repair", self.migration.repair(&approval)).await?;
+            self.documents.json("repair", &repaired)?;
+            reconciliation = self.read_back().await?;
+        }
         for object in &reconciliation.objects {
             println!(
                 "{:>14}: {} of {} verified, {} different, {} missing",
@@ -294,9 +316,82 @@ impl Steps<'_> {
         Ok(if reconciliation.clean { Ending::Clean } else { Ending::Open })
     }
 
+    async fn read_back(&self) -> Result<Reconciliation, Failure> {
+        let reconciliation = shown(self.migration, "reconcile", self.migration.reconcile()).await?;
+        self.documents.json("reconciliation", &reconciliation)?;
+        let (text, html) = (reconciliation.to_markdown(), reconciliation.to_html());
+        self.documents.readable("reconciliation", text, html)?;
+        Ok(reconciliation)
+    }
+
+    async fn sample_approval(&self) -> Result<Approval, Failure> {
+        let missing = || Failure("nothing was run yet: call with `--step all` first".to_owned());
+        self.migration.approval("sample").await?.ok_or_else(missing)
+    }
+
+    /// Takes the decisions of the file, if one is named, and tries again what was held.
+    async fn resolve(&self) -> Result<Ending, Failure> {
+        self.same_plan().await?;
+        let approval = self.sample_approval().await?;
+        if let Some(path) = &self.options.decisions {
+            let text = fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+            let decisions: Vec<Decision> = serde_json::from_str(&text)
+                .map_err(|error| Failure(format!("{}:{}: {error}", path.display(), error.line())))?;
+            self.migration.decide(&decisions, &user()).await?;
+        }
+        let report = shown(self.migration, "resolve", self.migration.resolve(&approval)).await?;
+        self.documents.json("resolve", &report)?;
+        self.documents.readable("resolve", report.to_markdown(), report.to_html())?;
+        let written: u64 = report.objects.iter().map(|object| object.written).sum();
+        let held: u64 = report.objects.iter().map(|object| object.held).sum();
+        println!("resolve: {written} written, {held} held");
+        Ok(if report.finished && held == 0 { Ending::Clean } else { Ending::Open })
+    }
+
+    async fn handover(&self) -> Result<Ending, Failure> {
+        let handover = shown(self.migration, "handover", self.migration.handover()).await?;
+        self.documents.json("handover", &handover)?;
+        self.documents.readable("handover", handover.to_markdown(), handover.to_html())?;
+        let mut files = vec!["source,name,size,url,parents,destination,reason".to_owned()];
+        self.migration
+            .file_manifest(|file| {
+                let parents: Vec<String> = file.parents.iter().map(ToString::to_string).collect();
+                let text = |text: &Option<String>| text.clone().unwrap_or_default();
+                let cells = [
+                    file.source.to_string(),
+                    text(&file.name),
+                    file.size.map(|size| size.to_string()).unwrap_or_default(),
+                    text(&file.url),
+                    parents.join(" "),
+                    file.destination.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    text(&file.reason),
+                ];
+                files.push(cells.map(|cell| quoted(&cell)).join(","));
+            })
+            .await?;
+        self.documents.text("files.csv", &format!("{}\r\n", files.join("\r\n")))?;
+        let mut log = String::new();
+        let write = |line: &str| {
+            log.push_str(line);
+            Ok(())
+        };
+        self.migration.export_audit(LogFormat::Csv, write).await?;
+        self.documents.text("audit-log.csv", &log)?;
+        self.documents.index()?;
+        println!("handover: {} guides, {} files did not move", handover.guides.len(), handover.files.left);
+        Ok(Ending::Clean)
+    }
+
+    async fn accept(&self) -> Result<Ending, Failure> {
+        self.ask("Accept the migration? It can no longer be taken back then.")?;
+        let signed = self.migration.accept(&user()).await?;
+        println!("accepted by {}", signed.actor);
+        Ok(Ending::Clean)
+    }
+
     async fn rollback(&self) -> Result<Ending, Failure> {
         let preview = shown(self.migration, "preview", self.migration.preview_rollback()).await?;
-        self.documents.text("rollback.md", &preview.to_markdown())?;
+        self.documents.readable("rollback", preview.to_markdown(), preview.to_html())?;
         println!(
             "rollback: {} records to remove, {} to restore, {} stay",
             preview.remove,
@@ -307,7 +402,7 @@ impl Steps<'_> {
         let approval = self.migration.approve_rollback(&preview, &user()).await?;
         let report = shown(self.migration, "rollback", self.migration.rollback(&approval)).await?;
         self.documents.json("rollback", &report)?;
-        self.documents.text("rollback.md", &report.to_markdown())?;
+        self.documents.readable("rollback", report.to_markdown(), report.to_html())?;
         println!("{}", if report.clean { "taken back" } else { "not everything could be taken back; see rollback.md" });
         Ok(if report.clean && report.kept.is_empty() { Ending::Clean } else { Ending::Open })
     }
@@ -329,6 +424,11 @@ impl Steps<'_> {
             Err(error) => Err(Failure(error.to_string())),
         }
     }
+}
+
+/// A cell of a CSV file that a spreadsheet may open.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", spreadsheet_cell(text).replace('"', "\"\""))
 }
 
 fn user() -> String {
