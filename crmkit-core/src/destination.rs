@@ -31,7 +31,8 @@ pub struct Destination {
     /// Pipelines, stages, custom fields, options and labels that exist now.
     pub items: Vec<ExistingItem>,
     /// What the credentials may do, per permission: `"delete"`, `"see_all"`, `"schema"`, `"set_owner"`; and what the interface can:
-    /// `"pipelines"` (make pipelines and stages), `"remove_fields"` (remove custom fields that were made).
+    /// `"pipelines"` (make pipelines and stages), `"activity_types"` (make those), `"remove_fields"` (remove custom fields that were
+    /// made).
     pub permissions: IndexMap<String, Permission>,
     /// Plan caps by name, where the account has them: `"custom_fields"`.
     pub caps: IndexMap<String, u64>,
@@ -316,6 +317,12 @@ pub trait DestinationWriter: Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether it only delivers: what was written lies in files that people import, and what is read back is those files. A run
+    /// ends delivered then, and nothing says that it arrived.
+    fn delivers(&self) -> bool {
+        false
+    }
+
     /// Finding, fetching and scanning, if the destination can be read.
     fn reader(&self) -> Option<&dyn Reader> {
         None
@@ -365,6 +372,25 @@ pub trait Remover: Send + Sync {
         version: Option<&str>,
         send_before: DateTime<Utc>,
     ) -> Result<()>;
+
+    /// The most records that one [`remove_all`](Self::remove_all) takes.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// Removes records of one object, each as [`remove`](Self::remove) does, with one answer per record in order.
+    async fn remove_all(
+        &self,
+        object: &ObjectName,
+        records: &[(RecordId, Option<String>)],
+        send_before: DateTime<Utc>,
+    ) -> Vec<Result<()>> {
+        let mut answers = Vec::with_capacity(records.len());
+        for (id, version) in records {
+            answers.push(self.remove(object, id, version.as_deref(), send_before).await);
+        }
+        answers
+    }
 }
 
 /// Creates and retires parts of the destination's schema.

@@ -103,6 +103,7 @@ mod clock;
 mod coerce;
 mod compare;
 mod concept;
+mod connectors;
 mod cost;
 mod credentials;
 mod destination;
@@ -141,6 +142,7 @@ pub use clock::{Clock, Hold};
 pub use coerce::{can_coerce, coerce, label_options};
 pub use compare::{same_value, visible_text};
 pub use concept::{FieldConcept, ObjectConcept};
+pub use connectors::Connectors;
 pub use cost::{Allowance, AllowanceWindow, CostUnit, ObjectCost, Price};
 pub use credentials::{Credentials, FixedToken};
 pub use destination::{
@@ -163,15 +165,16 @@ pub use ledger::{
 };
 pub use mapping::{CompiledMapping, CompiledPlan, Draft, DraftLink, Selection};
 pub use migration::{
+    Advice, Audit, AuditOptions, Compatibility, Distinct, DuplicateGroup, DuplicateMember, Duplicates, Effort, Efforts,
+    Expected, Factor, FactorKind, FactorWeight, FieldProfile, Grade, LeftField, LineDiff, LineKind, MappingAdvisor,
+    MappingDiff, Matter, ObjectAudit, ObjectFit, Oversize, OwnerOutcome, OwnerReview, OwnersReview, PhaseCost,
+    PlannedItem, ProposeOptions, QuietItem, Review, ReviewOptions, SameBy, SourceStage, Stale, Subject, Survivor,
+    Timeline, TypeClash, advise, audit, propose, propose_with, review, review_with,
+};
+pub use migration::{
     Approval, Decided, Decision, DeltaReport, HeldReason, Migration, MigrationBuilder, ObjectCount, Observed,
     Preparation, Reconciliation, RollbackPreview, RollbackReport, RunReport, SampleDiff, Signed, Status,
     UncertainCount, VerifiedCount,
-};
-pub use migration::{
-    Audit, AuditOptions, Compatibility, Distinct, DuplicateGroup, DuplicateMember, Duplicates, Effort, Efforts,
-    Expected, Factor, FactorKind, FactorWeight, FieldProfile, Grade, LeftField, LineDiff, LineKind, MappingDiff,
-    ObjectAudit, ObjectFit, Oversize, OwnerOutcome, OwnerReview, OwnersReview, PhaseCost, PlannedItem, QuietItem,
-    Review, ReviewOptions, SameBy, SourceStage, Stale, Timeline, TypeClash, audit, propose, review, review_with,
 };
 pub use migration::{
     ConfiguredItem, FileCount, FileLine, Guide, GuideKind, GuideStep, Handover, LogFormat, MappedField, NotFully,
@@ -183,9 +186,10 @@ pub use owner::{Owners, SourceUser};
 pub use page::{Cursor, Page, PageRequest};
 pub(crate) use plan::custom_fields;
 pub use plan::{
-    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, GonePolicy, ItemPlan, Mapping, MatchPolicy, MatchRule,
-    ObjectPlan, Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan, PlanEnd, Predicate, Question,
-    RollbackPlan, SamplePlan, StagePlan, TransformCall, Unresolved,
+    Badge, ConflictPolicy, DeltaPlan, FieldLine, FieldPlan, FieldPreview, GonePolicy, ItemPlan, Mapping,
+    MappingPreview, MatchPolicy, MatchRule, ObjectPlan, Overwrite, OwnerPlan, PhasePlan, PhaseTask, PipelinePlan, Plan,
+    PlanEnd, Predicate, Preview, PreviewOutcome, Question, RollbackPlan, SamplePlan, StagePlan, TransformCall,
+    Unresolved,
 };
 pub use prepared::{Prepared, PreparedItem};
 pub use problem::{Problem, Severity};

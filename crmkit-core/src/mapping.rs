@@ -487,7 +487,9 @@ impl Predicate {
 /// A pick-list's options with what the plan made in front: names are not unique, ours come first.
 fn planned_options(field: &FieldSchema, object: &ObjectName, plan: &Plan, prepared: &Prepared) -> Vec<OptionSchema> {
     if field.concept != Some(FieldConcept::Stage) {
-        return field.options.clone();
+        let mut options = field.options.clone();
+        options.extend(respelt_options(field, object, plan, prepared));
+        return options;
     }
     let mut options: Vec<OptionSchema> = plan
         .pipelines
@@ -499,4 +501,29 @@ fn planned_options(field: &FieldSchema, object: &ObjectName, plan: &Plan, prepar
     let planned: HashSet<String> = options.iter().map(|option| option.label.clone()).collect();
     options.extend(field.options.iter().filter(|option| !planned.contains(&option.label)).cloned());
     options
+}
+/// Options of a planned field that the destination spells in another way, under the plan's spelling: some take no comma, or cut
+/// long names.
+fn respelt_options(field: &FieldSchema, object: &ObjectName, plan: &Plan, prepared: &Prepared) -> Vec<OptionSchema> {
+    /// A shorter beginning could be anything's.
+    const CUT: usize = 32;
+    let bare = |label: &str| label.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase();
+    let planned = plan.fields.iter().filter(|planned| {
+        planned.object == *object && prepared.field(object, &planned.id).as_ref() == Some(&field.name)
+    });
+    let new = planned.flat_map(|planned| &planned.options);
+    new.filter(|label| !field.options.iter().any(|option| option.label == **label))
+        .filter_map(|label| {
+            let wanted = bare(label);
+            let fits = |option: &&OptionSchema| {
+                let known = bare(&option.label);
+                known == wanted || (known.len() >= CUT && wanted.starts_with(&known))
+            };
+            let mut found = field.options.iter().filter(fits);
+            match (found.next(), found.next()) {
+                (Some(option), None) => Some(OptionSchema { id: option.id.clone(), label: label.clone() }),
+                _ => None,
+            }
+        })
+        .collect()
 }

@@ -96,6 +96,11 @@ impl ObjectSchema {
     pub fn by_concept(&self, concept: FieldConcept) -> Option<&FieldSchema> {
         self.fields.values().find(|field| field.concept == Some(concept))
     }
+
+    /// The time of a record's last change, where it can be set.
+    pub(crate) fn changed_at(&self) -> Option<&FieldSchema> {
+        self.by_concept(FieldConcept::ModifiedAt).filter(|field| field.writable)
+    }
 }
 
 fn yes() -> bool {

@@ -102,6 +102,7 @@ fn line(id: &str, from: &str, to: &str) -> FieldLine {
         badge: None,
         confidence: None,
         reason: None,
+        origin: None,
     }
 }
 

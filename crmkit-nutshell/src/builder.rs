@@ -10,7 +10,7 @@ use crmkit_core::{
 
 use crate::{
     Nutshell, NutshellConfig,
-    client::{Client, Maker},
+    client::{Client, FIND, Maker},
     error::NutshellDialect,
 };
 
@@ -91,9 +91,12 @@ impl NutshellBuilder {
         if config.marker.trim().is_empty() || config.marker.chars().count() > 40 {
             return wrong("`marker` is empty or longer than 40 characters");
         }
-        let rates = [config.start, config.ceiling];
+        let rates = [config.start, config.ceiling, config.find_ceiling];
         if rates.iter().any(|rate| !(rate.is_finite() && *rate > 0.0)) {
-            return wrong("`start` or `ceiling` is not above 0");
+            return wrong("`start`, `ceiling` or `find_ceiling` is not above 0");
+        }
+        if config.in_flight == 0 {
+            return wrong("`in_flight` is 0: nothing could be sent");
         }
         let credentials = match (self.credentials, &config.key) {
             (Some(credentials), _) => credentials,
@@ -104,7 +107,8 @@ impl NutshellBuilder {
             Arc::new(AccountBudget::unlimited(self.clock.clone()))
         } else {
             let pace = Pace { start: config.start, ceiling: config.ceiling, ..Pace::default() };
-            Arc::new(AdaptiveBudget::new(pace, self.clock.clone()))
+            let find = Pace { start: config.find_ceiling / 2.0, ceiling: config.find_ceiling, ..Pace::default() };
+            Arc::new(AdaptiveBudget::new(pace, self.clock.clone()).with_class(FIND, find))
         };
         let budget = self.budget.unwrap_or(own);
         let dialect = Arc::new(NutshellDialect::new(config.username.clone()));

@@ -1,9 +1,15 @@
 //! Requests and answers, without knowing what they mean: JSON-RPC and REST over one transport, at a discovered address.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use crmkit_core::{
-    Clock, Error, ErrorKind, Result, Retry,
+    Clock, Error, ErrorKind, FileStream, Result, Retry,
     chrono::{DateTime, TimeDelta, Utc},
     http::{Answer, Request, Transport, reqwest::Method},
 };
@@ -14,6 +20,8 @@ use serde_json::{Value as Json, json};
 use crate::{NutshellConfig, wire::Response};
 
 const RPC: &str = "/api/v1/json";
+/// Lists and look-ups, which the vendor limits first.
+pub(crate) const FIND: &str = "find";
 const PATCH: &str = "application/json-patch+json";
 
 pub(crate) type Maker = Box<dyn Fn(&str) -> Result<Transport> + Send + Sync>;
@@ -26,6 +34,9 @@ pub(crate) struct Client {
     /// Where to ask for the address; none where it is given.
     discovery: Option<(Transport, TimeDelta)>,
     found: Mutex<Option<Found>>,
+    /// Each held by one request under way: the key's requests do not run into each other.
+    places: Box<[Mutex<()>]>,
+    next: AtomicUsize,
 }
 
 /// The instance's address, its transport, and until when it holds.
@@ -68,6 +79,8 @@ impl Call {
         }
         let body = Body { jsonrpc: "2.0", method, params, id: "1" };
         let request = Request::new(operation, Method::POST, RPC).json(&body);
+        let finds = ["find", "search"].iter().any(|verb| method.starts_with(verb));
+        let request = if finds { request.class(FIND.into()) } else { request };
         Self {
             request: match effect {
                 Effect::Reads => request,
@@ -107,7 +120,9 @@ impl Client {
             }
             None => (Some((make(&config.discovery_url)?, hold)), None),
         };
-        Ok(Self { make, clock, username: config.username.clone(), discovery, found: Mutex::new(found) })
+        let places = (0..config.in_flight.max(1)).map(|_| Mutex::default()).collect();
+        let (found, next) = (Mutex::new(found), AtomicUsize::default());
+        Ok(Self { make, clock, username: config.username.clone(), discovery, found, places, next })
     }
 
     /// Names the instance whose pace all keys share.
@@ -165,15 +180,22 @@ impl Client {
         Ok(found.as_ref().expect("just set").transport.clone())
     }
 
+    /// Sends a request when one of the key's places is free.
+    async fn send(&self, request: Request) -> Result<Answer> {
+        let transport = self.transport().await?;
+        let _held = self.place().lock().await;
+        transport.send(request).await
+    }
+
     /// The result of a JSON-RPC call.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
-        let answer = self.transport().await?.send(call.request.clone()).await?;
+        let answer = self.send(call.request.clone()).await?;
         result(&call.request, &answer)
     }
 
     /// The list under `key` of a REST answer, or the bare list.
     pub(crate) async fn rest<T: DeserializeOwned>(&self, request: Request, key: &str) -> Result<Vec<T>> {
-        let answer = self.transport().await?.send(request.clone()).await?;
+        let answer = self.send(request.clone()).await?;
         let mut body: Json = answer.json(&request)?;
         let list = if body.is_array() { body } else { body[key].take() };
         if list.is_null() {
@@ -182,9 +204,34 @@ impl Client {
         serde_json::from_value(list).map_err(|_| unexpected(&request))
     }
 
+    /// How many records a REST list has in all.
+    pub(crate) async fn total(&self, request: Request) -> Result<u64> {
+        let answer = self.send(request.clone()).await?;
+        let body: Json = answer.json(&request)?;
+        body["meta"]["total"].as_u64().ok_or_else(|| unexpected(&request))
+    }
+
+    /// Sends a file.
+    pub(crate) async fn upload(&self, request: Request, content_type: &str, bytes: FileStream) -> Result<()> {
+        let transport = self.transport().await?;
+        let _held = self.place().lock().await;
+        transport.upload(request, content_type, bytes).await.map(drop)
+    }
+
+    /// Reads a file.
+    pub(crate) async fn download(&self, request: Request) -> Result<FileStream> {
+        let transport = self.transport().await?;
+        let _held = self.place().lock().await;
+        transport.download(request).await
+    }
+
+    fn place(&self) -> &Mutex<()> {
+        &self.places[self.next.fetch_add(1, Ordering::Relaxed) % self.places.len()]
+    }
+
     /// Sends a request of whose answer only the success matters.
     pub(crate) async fn done(&self, request: Request) -> Result<()> {
-        self.transport().await?.send(request).await.map(drop)
+        self.send(request).await.map(drop)
     }
 }
 
@@ -220,9 +267,9 @@ fn unexpected(request: &Request) -> Error {
     Error::new(ErrorKind::Protocol, request.operation(), message, retry)
 }
 
-/// A REST request that reads.
+/// A REST request that reads a list.
 pub(crate) fn get(operation: &'static str, path: impl Into<String>) -> Request {
-    Request::new(operation, Method::GET, path)
+    Request::new(operation, Method::GET, path).class(FIND.into())
 }
 
 /// A JSON-Patch of one record.

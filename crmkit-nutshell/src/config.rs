@@ -34,6 +34,10 @@ pub struct NutshellConfig {
     pub start: f64,
     /// Requests a second that are never exceeded.
     pub ceiling: f64,
+    /// Lists and look-ups a second that are never exceeded: the vendor says that these are limited first. They begin at half of it.
+    pub find_ceiling: f64,
+    /// Requests of the key that are under way at once.
+    pub in_flight: usize,
     /// Keeps to no pace of its own. For simulators.
     pub unlimited: bool,
     /// How far lists lag behind what was written, in seconds.
@@ -44,6 +48,14 @@ pub struct NutshellConfig {
     pub connect_timeout_seconds: u64,
     /// The name of the text field that carries the key of a migrated record.
     pub marker: String,
+    /// How many leads may be open under the account's plan: 100 under Foundation, any number under the others. No interface tells.
+    pub open_lead_cap: Option<u64>,
+    /// How many people the account's tier allows, where it has a tier. No interface tells.
+    pub contact_cap: Option<u64>,
+    /// The largest file that is sent, in bytes; any where none is given. The vendor does not tell.
+    pub max_file_bytes: Option<u64>,
+    /// How many custom fields the account's plan allows, where that is known. No interface tells.
+    pub custom_field_cap: Option<u64>,
 }
 
 impl Default for NutshellConfig {
@@ -57,11 +69,17 @@ impl Default for NutshellConfig {
             impersonate: true,
             start: 4.0,
             ceiling: 10.0,
+            find_ceiling: 4.0,
+            in_flight: 1,
             unlimited: false,
             lag_seconds: 6,
             timeout_seconds: 30,
             connect_timeout_seconds: 10,
             marker: "crmkit_id".to_owned(),
+            open_lead_cap: None,
+            contact_cap: None,
+            max_file_bytes: None,
+            custom_field_cap: None,
         }
     }
 }
@@ -85,7 +103,8 @@ impl NutshellConfig {
     pub fn json_schema() -> serde_json::Value {
         let default = Self::default();
         let rate = |default: f64| serde_json::json!({"type": "number", "exclusiveMinimum": 0, "default": default});
-        let seconds = |default: u64| serde_json::json!({"type": "integer", "minimum": 1, "default": default});
+        let count = serde_json::json!({"type": ["integer", "null"], "minimum": 0});
+        let whole = |default: u64| serde_json::json!({"type": "integer", "minimum": 1, "default": default});
         serde_json::json!({
             "type": "object",
             "additionalProperties": false,
@@ -93,16 +112,22 @@ impl NutshellConfig {
             "properties": {
                 "base_url": {"type": "string", "format": "uri"},
                 "discovery_url": {"type": "string", "format": "uri", "default": default.discovery_url},
-                "discovery_seconds": seconds(default.discovery_seconds),
+                "discovery_seconds": whole(default.discovery_seconds),
                 "username": {"type": "string", "minLength": 1},
                 "key": {"type": "string", "writeOnly": true},
                 "impersonate": {"type": "boolean", "default": default.impersonate},
                 "start": rate(default.start),
                 "ceiling": rate(default.ceiling),
+                "find_ceiling": rate(default.find_ceiling),
+                "in_flight": whole(default.in_flight as u64),
                 "unlimited": {"type": "boolean", "default": default.unlimited},
-                "lag_seconds": seconds(default.lag_seconds),
-                "timeout_seconds": seconds(default.timeout_seconds),
-                "connect_timeout_seconds": seconds(default.connect_timeout_seconds),
+                "lag_seconds": whole(default.lag_seconds),
+                "timeout_seconds": whole(default.timeout_seconds),
+                "connect_timeout_seconds": whole(default.connect_timeout_seconds),
+                "open_lead_cap": count,
+                "contact_cap": count,
+                "max_file_bytes": count,
+                "custom_field_cap": count,
                 "marker": {"type": "string", "minLength": 1, "maxLength": 40, "default": default.marker},
             },
         })

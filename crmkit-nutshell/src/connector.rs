@@ -1,6 +1,6 @@
 //! The connector: one instance, and what it last said about itself.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crmkit_core::{
     Clock, Destination, Error, ErrorKind, ObjectName, ObjectSchema, Result, Retry, http::Request, http::reqwest::Method,
@@ -27,6 +27,10 @@ pub struct Nutshell {
     pub(crate) client: Client,
     pub(crate) config: NutshellConfig,
     known: Mutex<Option<Arc<Known>>>,
+    /// Held while a file is announced and sent.
+    pub(crate) filing: Mutex<()>,
+    /// The activities that carry files of people and companies, by whose they are; none where the answer to the last create was lost.
+    pub(crate) carriers: Mutex<HashMap<(Object, i64), Option<i64>>>,
 }
 
 /// What was last seen of the instance.
@@ -55,7 +59,7 @@ impl Nutshell {
     }
 
     pub(crate) fn new(client: Client, config: NutshellConfig) -> Self {
-        Self { client, config, known: Mutex::default() }
+        Self { client, config, known: Mutex::default(), filing: Mutex::default(), carriers: Mutex::default() }
     }
 
     /// Asks the instance about itself and keeps it.
@@ -100,8 +104,10 @@ impl Nutshell {
         }
         let [account_fields, contact_fields, lead_fields] =
             [self.attributes(Object::Account), self.attributes(Object::Contact), self.attributes(Object::Lead)];
+        let caps = self.caps().await?;
         let instance = Instance {
             id,
+            caps,
             me,
             users,
             rest_users,
@@ -123,6 +129,30 @@ impl Nutshell {
             },
         };
         Ok(instance.known(&self.config))
+    }
+
+    /// How much more the account's plan allows, as far as the configuration tells its caps: what is there already counts.
+    async fn caps(&self) -> Result<Vec<(&'static str, u64)>> {
+        let mut caps = Vec::new();
+        if let Some(cap) = self.config.open_lead_cap {
+            let mut open = 0;
+            for page in 1.. {
+                let query = json!({"status": 0, "filter": 2});
+                let params = json!({"query": query, "orderBy": "id", "limit": LIMIT, "page": page});
+                let some: Vec<Json> = self.client.call(Call::read("lead.list", "findLeads", params)).await?;
+                open += some.len() as u64;
+                if some.len() < LIMIT || open >= cap {
+                    break;
+                }
+            }
+            caps.push(("open_deals", cap.saturating_sub(open)));
+        }
+        if let Some(cap) = self.config.contact_cap {
+            let there = self.client.total(get("contact.count", "/rest/contacts").query("page[limit]", 1)).await?;
+            caps.push(("contacts", cap.saturating_sub(there)));
+        }
+        caps.extend(self.config.custom_field_cap.map(|cap| ("custom_fields", cap)));
+        Ok(caps)
     }
 
     /// Every page of a JSON-RPC list.

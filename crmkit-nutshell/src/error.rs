@@ -16,6 +16,8 @@ use crmkit_core::{
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::object::Object;
+
 const OUTAGE: Duration = Duration::from_secs(5);
 const THROTTLED: Duration = Duration::from_secs(2);
 
@@ -93,19 +95,31 @@ impl Dialect for NutshellDialect {
                 return Verdict::Unauthorized(fail(request, ErrorKind::Auth, Retry::Never, message, code));
             }
             429 => {
-                let pause = wait.unwrap_or(THROTTLED);
+                let pause = wait.unwrap_or_else(|| spread(THROTTLED, request.operation(), now));
                 let error = fail(request, ErrorKind::Limited, Retry::After(pause), "too many requests", code);
+                return Verdict::Throttled { pause, error };
+            }
+            // A read that the server has no room for now: asked again, each time after a longer pause.
+            502..=504 if matches!(request.uncertain(OUTAGE), Retry::After(_)) => {
+                let pause = wait.unwrap_or_else(|| spread(THROTTLED, request.operation(), now));
+                let error = fail(request, ErrorKind::Unavailable, Retry::After(pause), &message, code);
                 return Verdict::Throttled { pause, error };
             }
             // Nothing was applied: whoever reads the record again can decide, and then call again.
             409 => (ErrorKind::Conflict, Retry::After(Duration::from_secs(1))),
             402 => (ErrorKind::Capped, Retry::Never),
             403 if is_cap(&message) => (ErrorKind::Capped, Retry::Never),
+            // By somebody else, or too late: this note only.
+            403 if request.operation() == Object::Note.updating() => (ErrorKind::Rejected, Retry::Never),
             403 => (ErrorKind::Auth, Retry::Never),
             404 | 410 => (ErrorKind::NotFound, Retry::Never),
             -32601 => (ErrorKind::Protocol, Retry::Never),
-            400 | 413 | 415 | 422 if is_cap(&message) => (ErrorKind::Capped, Retry::Never),
-            400 | 405 | 413 | 415 | 422 => (ErrorKind::Rejected, Retry::Never),
+            413 => {
+                let message = "the file is larger than the instance takes";
+                return Verdict::Failed(fail(request, ErrorKind::Rejected, Retry::Never, message, code));
+            }
+            400 | 415 | 422 if is_cap(&message) => (ErrorKind::Capped, Retry::Never),
+            400 | 405 | 415 | 422 => (ErrorKind::Rejected, Retry::Never),
             // The other codes of JSON-RPC: parse, request, parameters.
             -32700 | -32600 | -32602 => (ErrorKind::Rejected, Retry::Never),
             408 | 425 | 500..=599 | -32603 => (ErrorKind::Unavailable, request.uncertain(wait.unwrap_or(OUTAGE))),
@@ -113,6 +127,14 @@ impl Dialect for NutshellDialect {
         };
         Verdict::Failed(fail(request, kind, retry, &message, code))
     }
+}
+
+/// A pause, up to half as long again, so that programs that were throttled together do not come back together. What stretches it is
+/// the moment and the operation: no random numbers, the same run pauses the same.
+fn spread(pause: Duration, operation: &str, now: DateTime<Utc>) -> Duration {
+    let bytes = now.timestamp_millis().to_le_bytes().into_iter().chain(operation.bytes());
+    let mixed = bytes.fold(0x811c_9dc5_u32, |mixed, byte| (mixed ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    pause + pause.mul_f64(f64::from(mixed % 1000) / 2000.0)
 }
 
 fn fail(request: &Request, kind: ErrorKind, retry: Retry, message: &str, code: i64) -> Error {
@@ -233,7 +255,6 @@ mod tests {
                 after(5),
             ),
             (502, html.to_owned(), true, ErrorKind::Unavailable, Retry::Verify),
-            (503, html.to_owned(), false, ErrorKind::Unavailable, after(5)),
             (405, "\"Internal Error\"".to_owned(), true, ErrorKind::Rejected, Retry::Never),
             (200, html.to_owned(), true, ErrorKind::Protocol, Retry::Verify),
         ];
@@ -252,6 +273,29 @@ mod tests {
             );
         }
         assert!(matches!(verdict(429, html, true), Verdict::Throttled { .. }));
+    }
+
+    #[test]
+    fn pauses_are_spread_and_repeatable() {
+        let at = |seconds: i64| DateTime::from_timestamp(1_700_000_000 + seconds, 0).expect("a moment");
+        let pauses: std::collections::BTreeSet<_> = (0..50).map(|second| spread(THROTTLED, "x", at(second))).collect();
+        assert!(pauses.len() > 40, "{pauses:?}");
+        assert!(pauses.iter().all(|pause| (THROTTLED..THROTTLED * 3 / 2).contains(pause)), "{pauses:?}");
+        assert_eq!(spread(THROTTLED, "x", at(1)), spread(THROTTLED, "x", at(1)));
+    }
+
+    #[test]
+    fn lists_wait_and_writes_are_looked_for() {
+        let answer = Answer { status: 503, headers: HeaderMap::new(), body: Vec::new() };
+        let verdict = |request: Request| {
+            NutshellDialect::new("a@b.c".to_owned()).verdict(&request, &answer, DateTime::UNIX_EPOCH)
+        };
+        let list = Request::new("tag.list", Method::GET, "/");
+        assert!(matches!(verdict(list), Verdict::Throttled { .. }));
+        let Verdict::Failed(error) = verdict(Request::new("tag.create", Method::POST, "/").creating()) else {
+            panic!("a create is not sent again")
+        };
+        assert_eq!(error.retry(), Retry::Verify);
     }
 
     #[test]

@@ -10,7 +10,10 @@ pub(crate) enum Object {
     Account,
     Contact,
     Lead,
+    Activity,
     Note,
+    /// Of a lead or an activity, in whose list it stands.
+    File,
 }
 
 /// The object of that name.
@@ -22,7 +25,8 @@ pub(crate) fn object_named(name: &ObjectName, operation: &'static str) -> Result
 }
 
 impl Object {
-    pub(crate) const ALL: [Self; 4] = [Self::Account, Self::Contact, Self::Lead, Self::Note];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Account, Self::Contact, Self::Lead, Self::Activity, Self::Note, Self::File];
     /// Those that people can label, extend and hang notes on.
     pub(crate) const MARKED: [Self; 3] = [Self::Account, Self::Contact, Self::Lead];
 
@@ -31,7 +35,9 @@ impl Object {
             Self::Account => "account",
             Self::Contact => "contact",
             Self::Lead => "lead",
+            Self::Activity => "activity",
             Self::Note => "note",
+            Self::File => "file",
         }
     }
 
@@ -41,7 +47,9 @@ impl Object {
             Self::Account => "Accounts",
             Self::Contact => "Contacts",
             Self::Lead => "Leads",
+            Self::Activity => "Activities",
             Self::Note => "Notes",
+            Self::File => "Files",
         }
     }
 
@@ -51,7 +59,9 @@ impl Object {
             Self::Account => "accounts",
             Self::Contact => "contacts",
             Self::Lead => "leads",
+            Self::Activity => "activities",
             Self::Note => "notes",
+            Self::File => "files",
         }
     }
 
@@ -71,7 +81,9 @@ impl Object {
             Self::Account => "account.create",
             Self::Contact => "contact.create",
             Self::Lead => "lead.create",
+            Self::Activity => "activity.create",
             Self::Note => "note.create",
+            Self::File => "file.create",
         }
     }
 
@@ -80,7 +92,9 @@ impl Object {
             Self::Account => "account.update",
             Self::Contact => "contact.update",
             Self::Lead => "lead.update",
+            Self::Activity => "activity.update",
             Self::Note => "note.update",
+            Self::File => "file.update",
         }
     }
 
@@ -89,7 +103,9 @@ impl Object {
             Self::Account => "account.get",
             Self::Contact => "contact.get",
             Self::Lead => "lead.get",
+            Self::Activity => "activity.get",
             Self::Note => "note.get",
+            Self::File => "file.get",
         }
     }
 
@@ -98,7 +114,9 @@ impl Object {
             Self::Account => "account.remove",
             Self::Contact => "contact.remove",
             Self::Lead => "lead.remove",
+            Self::Activity => "activity.remove",
             Self::Note => "note.remove",
+            Self::File => "file.remove",
         }
     }
 
@@ -115,11 +133,20 @@ impl Object {
                 (Recovery::MarkerField { label: marker.to_owned() }, names(&["modifiedTime"]))
             }
             Self::Lead => (Recovery::MarkerField { label: marker.to_owned() }, names(&["modifiedTime", "closedTime"])),
+            Self::Activity => {
+                let fields = names(&["name", "activityTypeId", "startTime", "lead", "contact", "account", "owner"]);
+                (Recovery::Witness { fields }, names(&["modifiedTime"]))
+            }
             Self::Note => {
                 let fields = names(&["lead", "contact", "account", "written", "note"]);
                 (Recovery::Witness { fields }, names(&[]))
             }
+            Self::File => {
+                let fields = names(&["name", "size", "lead", "activity", "contact", "account"]);
+                (Recovery::Witness { fields }, names(&[]))
+            }
         };
-        Abilities { remove: Removal::Soft, volatile, ..Abilities::plain(recovery) }
+        let update = self != Self::File;
+        Abilities { update, remove: Removal::Soft, volatile, ..Abilities::plain(recovery) }
     }
 }

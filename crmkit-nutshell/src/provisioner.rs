@@ -46,8 +46,13 @@ impl Provisioner for Nutshell {
             )),
             ItemKind::Field => self.create_field(item, send_before).await,
             ItemKind::Label => self.create_tag(item, send_before).await,
-            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
-                Err(by_hand(item, format!("make {:?} under Setup, then audit again", item.name)))
+            ItemKind::LeadSource => self.create_source(item, send_before).await,
+            ItemKind::ActivityType => Err(by_hand(
+                item,
+                format!("make it under Setup > Activity types with the name {:?}, then audit again", item.name),
+            )),
+            ItemKind::Object | ItemKind::Filter => {
+                Err(by_hand(item, "keep its records in custom fields or leave them behind".to_owned()))
             }
         };
         // Also after an error: the item may be there.
@@ -58,6 +63,11 @@ impl Provisioner for Nutshell {
     async fn retire(&self, item: &ExistingItem, send_before: DateTime<Utc>) -> Result<()> {
         let retired = match item.item.kind {
             ItemKind::Label => self.remove_tag(item, send_before).await,
+            ItemKind::LeadSource => {
+                let request =
+                    Request::new("source.retire", Method::DELETE, format!("/rest/sources/{}-sources", item.id));
+                crate::remover::gone(self.client.done(request.send_before(send_before)).await)
+            }
             kind => {
                 let message =
                     format!("the interface cannot remove a {kind:?}; remove {:?} under Setup", item.item.name);
@@ -126,6 +136,14 @@ impl Nutshell {
         Ok(item.name.clone())
     }
 
+    /// The interface gives the source that is there, where one has the name.
+    async fn create_source(&self, item: &SchemaItem, send_before: DateTime<Utc>) -> Result<String> {
+        let call = Call::new("source.create", "newSource", Effect::Creates, &json!({"name": item.name}));
+        let made: Json = self.client.call(call.send_before(send_before)).await?;
+        let id = id_of(&made["id"]).map(|id| id.to_string());
+        id.ok_or_else(|| Error::new(ErrorKind::Protocol, CREATE, "the new source has no id", Retry::Verify))
+    }
+
     async fn remove_tag(&self, item: &ExistingItem, send_before: DateTime<Utc>) -> Result<()> {
         let object = extended(&item.item)?;
         let kind = object.resource();
@@ -152,6 +170,9 @@ fn by_hand(item: &SchemaItem, what: String) -> Error {
     let kind = match item.kind {
         ItemKind::Pipeline => "pipeline",
         ItemKind::Stage => "stage",
+        ItemKind::ActivityType => "activity type",
+        ItemKind::Object => "object",
+        ItemKind::Filter => "filter",
         _ => "choice",
     };
     refused(&format!("the interface cannot make the {kind} {:?}: {what}", item.name))

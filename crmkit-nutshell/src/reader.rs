@@ -19,7 +19,8 @@ use crate::{
     Nutshell,
     client::{Call, get},
     connector::LIMIT,
-    convert::stored,
+    convert::{is_gone, stored},
+    files::{FileId, listed, parent_in, stored_file},
     object::Object,
     schema::bare_name,
     wire::{Record, id_of},
@@ -48,6 +49,8 @@ impl Reader for Nutshell {
             let asked: Vec<&Probe> = missing.iter().map(|place| &probes[*place]).collect();
             let found = match object {
                 Object::Note => self.notes_of(schema, &asked).await?,
+                Object::Activity => self.activities_of(schema, &asked).await?,
+                Object::File => self.files_of(&asked).await?,
                 _ => self.marked(object, schema, &asked).await?,
             };
             for (place, found) in missing.into_iter().zip(found) {
@@ -62,6 +65,9 @@ impl Reader for Nutshell {
         let (object, schema) = known.object(object, "nutshell.fetch")?;
         let single = |id: RecordId| async move {
             // An id of another form cannot exist here.
+            if object == Object::File {
+                return self.file(&id).await;
+            }
             let Ok(number) = object.number(&id) else { return Ok(None) };
             Ok::<_, Error>(self.read_one(object, number).await?.map(|record| stored(object, schema, &record)))
         };
@@ -71,6 +77,9 @@ impl Reader for Nutshell {
     async fn scan(&self, request: &PageRequest) -> Result<Page<Stored>> {
         let known = self.known().await?;
         let (object, schema) = known.object(&request.object, "nutshell.scan")?;
+        if object == Object::File {
+            return self.scan_files(request).await;
+        }
         let page: u64 = match &request.cursor {
             Some(Cursor(text)) => text.parse().map_err(|_| Error::input("nutshell.scan", "the cursor is not ours"))?,
             None => {
@@ -115,7 +124,7 @@ impl Nutshell {
         }
     }
 
-    async fn read_all(&self, object: Object, ids: Vec<i64>) -> Result<Vec<Record>> {
+    pub(crate) async fn read_all(&self, object: Object, ids: Vec<i64>) -> Result<Vec<Record>> {
         let records: Vec<Option<Record>> =
             stream::iter(ids).map(|id| self.read_one(object, id)).buffered(AT_ONCE).try_collect().await?;
         Ok(records.into_iter().flatten().collect())
@@ -188,6 +197,111 @@ impl Nutshell {
         Ok(probes.iter().zip(&parents).map(hits).collect())
     }
 
+    /// Activities by who or what takes part in them. Lists have stubs, whose names say which are worth reading.
+    async fn activities_of(&self, schema: &ObjectSchema, probes: &[&Probe]) -> Result<Vec<Vec<Stored>>> {
+        let mut listed: BTreeMap<(&str, i64), Vec<Json>> = BTreeMap::new();
+        let mut all = Vec::with_capacity(probes.len());
+        for probe in probes {
+            let whose = ["lead", "contact", "account", "owner"].into_iter().find_map(|field| {
+                Some((field, probe.fields.get(field)?.as_ref_to()?.id.as_str().parse::<i64>().ok()?))
+            });
+            let key = whose.ok_or_else(|| Error::input(FIND, "a probe does not say who takes part"))?;
+            if !listed.contains_key(&key) {
+                listed.insert(key, self.activity_stubs(key.0, key.1).await?);
+            }
+            let name = probe.fields.get("name").and_then(Value::as_text).unwrap_or_default().trim().to_owned();
+            let alike = |stub: &&Json| stub["name"].as_str().is_none_or(|known| known.trim() == name);
+            let ids: BTreeSet<i64> = listed[&key].iter().filter(alike).filter_map(|stub| id_of(&stub["id"])).collect();
+            let records = self.read_all(Object::Activity, ids.into_iter().collect()).await?;
+            let made = |stored: &Stored| match stored.fields.get("createdTime") {
+                Some(Value::Timestamp(made)) => *made >= probe.sent_after.trunc_subsecs(0),
+                _ => true,
+            };
+            let hits = records.iter().map(|record| stored(Object::Activity, schema, record));
+            all.push(hits.filter(|stored| made(stored) && same(&probe.fields, &stored.fields)).collect());
+        }
+        Ok(all)
+    }
+
+    /// The activities in which somebody takes part, in short.
+    pub(crate) async fn activity_stubs(&self, whose: &str, id: i64) -> Result<Vec<Json>> {
+        let query = participant(whose, id);
+        let mut all = Vec::new();
+        for page in 1.. {
+            let params = json!({"query": query, "orderBy": "id", "limit": LIMIT, "page": page});
+            let some: Vec<Json> = self.client.call(Call::read("activity.list", "findActivities", params)).await?;
+            let last = some.len() < LIMIT;
+            all.extend(some);
+            if last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether a live activity hangs on a person or company, who do not list theirs.
+    pub(crate) async fn has_activities(&self, object: Object, id: i64) -> Result<bool> {
+        for stub in self.activity_stubs(object.name(), id).await? {
+            let Some(activity) = id_of(&stub["id"]) else { continue };
+            if self.read_one(Object::Activity, activity).await?.is_some_and(|record| !is_gone(&record)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A file by its record.
+    async fn file(&self, id: &RecordId) -> Result<Option<Stored>> {
+        let Some(id) = FileId::parse(id) else { return Ok(None) };
+        let Some(record) = self.read_one(id.holder, id.record).await? else { return Ok(None) };
+        let file = listed(id.holder, &record).into_iter().find(|file| id_of(&file["id"]) == Some(id.file));
+        Ok(file.and_then(|file| stored_file(id.holder, &record, file)))
+    }
+
+    /// Files by what they hang on.
+    async fn files_of(&self, probes: &[&Probe]) -> Result<Vec<Vec<Stored>>> {
+        let mut all = Vec::with_capacity(probes.len());
+        for probe in probes {
+            let (parent, id) = parent_in(&probe.fields)?;
+            let (holder, records) = match parent {
+                Object::Lead | Object::Activity => (parent, self.read_one(parent, id).await?.into_iter().collect()),
+                _ => (Object::Activity, self.carriers_of(parent, id).await?),
+            };
+            let files = records.iter().flat_map(|record| {
+                listed(holder, record).into_iter().filter_map(move |file| stored_file(holder, record, file))
+            });
+            all.push(files.filter(|stored| same(&probe.fields, &stored.fields)).collect());
+        }
+        Ok(all)
+    }
+
+    /// The files of all leads, then of all activities.
+    async fn scan_files(&self, request: &PageRequest) -> Result<Page<Stored>> {
+        let of = |object: Object| ObjectName::from(object.name());
+        let (holder, inner) = match &request.cursor {
+            Some(Cursor(text)) => match text.split_once(':') {
+                Some(("activity", rest)) => (Object::Activity, Some(rest.to_owned())),
+                Some((_, rest)) => (Object::Lead, Some(rest.to_owned())),
+                None => return Err(Error::input("nutshell.scan", "the cursor is not ours")),
+            },
+            None => (Object::Lead, None),
+        };
+        let cursor = inner.filter(|rest| !rest.is_empty()).map(Cursor);
+        let page = self.scan(&PageRequest { object: of(holder), cursor, limit: request.limit }).await?;
+        let ids: Vec<i64> = page.items.iter().filter_map(|stored| stored.id.as_str().parse().ok()).collect();
+        let records = self.read_all(holder, ids).await?;
+        let files: Vec<Stored> = records
+            .iter()
+            .flat_map(|record| listed(holder, record).into_iter().filter_map(|file| stored_file(holder, record, file)))
+            .collect();
+        let next = match (page.next, holder) {
+            (Some(Cursor(next)), _) => Some(format!("{}:{next}", holder.name())),
+            (None, Object::Lead) => Some("activity:".to_owned()),
+            (None, _) => None,
+        };
+        Ok(Page::of(files, next.map(Cursor)))
+    }
+
     /// The ids of the notes in a record's timeline.
     async fn timeline(&self, object: Object, id: i64) -> Result<Vec<i64>> {
         let mut ids = Vec::new();
@@ -206,6 +320,16 @@ impl Nutshell {
             }
         }
         Ok(ids)
+    }
+}
+
+/// The filter for activities in which somebody takes part.
+fn participant(field: &str, id: i64) -> Json {
+    match field {
+        "lead" => json!({"leadId": id}),
+        "contact" => json!({"contactId": [id]}),
+        "account" => json!({"accountId": [id]}),
+        _ => json!({"userId": [id]}),
     }
 }
 

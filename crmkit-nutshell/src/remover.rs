@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use crmkit_core::{
-    ErrorKind, ObjectName, RecordId, Remover, Result,
+    Error, ErrorKind, ObjectName, Reader, RecordId, Remover, Result, Retry,
     chrono::{DateTime, Utc},
 };
 
@@ -10,7 +10,8 @@ use crate::{
     Nutshell,
     client::{Call, Effect},
     convert::is_gone,
-    object::object_named,
+    files::FileId,
+    object::{Object, object_named},
 };
 
 #[async_trait]
@@ -24,6 +25,9 @@ impl Remover for Nutshell {
         send_before: DateTime<Utc>,
     ) -> Result<()> {
         let object = object_named(object, "nutshell.remove")?;
+        if object == Object::File {
+            return self.remove_file(id, version, send_before).await;
+        }
         let number = object.number(id)?;
         let mut rev = version.map(str::to_owned);
         if rev.is_none() {
@@ -31,6 +35,10 @@ impl Remover for Nutshell {
                 Some(record) => rev = Some(record.rev()),
                 None => return Ok(()),
             }
+        }
+        if matches!(object, Object::Account | Object::Contact) && self.has_activities(object, number).await? {
+            let message = "an activity hangs on it";
+            return Err(Error::new(ErrorKind::Rejected, object.removing(), message, Retry::Never));
         }
         let mut params = object.params(number);
         params.insert("rev".to_owned(), rev.unwrap_or_default().into());
@@ -44,6 +52,23 @@ impl Remover for Nutshell {
                 _ => Err(error),
             },
         }
+    }
+}
+
+impl Nutshell {
+    /// A file has the digest of its content for a version.
+    async fn remove_file(&self, id: &RecordId, version: Option<&str>, send_before: DateTime<Utc>) -> Result<()> {
+        let found =
+            self.fetch(&Object::File.name().into(), std::slice::from_ref(id)).await?.into_iter().next().flatten();
+        let Some(file) = FileId::parse(id) else { return Ok(()) };
+        if let (Some(known), Some(found)) = (version, found.filter(|found| !found.trashed))
+            && found.version.as_deref() != Some(known)
+        {
+            let message = "somebody sent another content for the file";
+            return Err(Error::new(ErrorKind::Conflict, "file.remove", message, Retry::Never));
+        }
+        let _alone = self.filing.lock().await;
+        self.withdraw(file, send_before).await
     }
 }
 

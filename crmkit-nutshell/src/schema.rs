@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::{
     KIND, NutshellConfig,
     connector::Known,
+    cost,
     object::Object,
     wire::{Attribute, Market, Milestone, Named, Outcome, RestUser, Tags, User},
 };
@@ -17,6 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) id: i64,
+    pub(crate) caps: Vec<(&'static str, u64)>,
     pub(crate) me: User,
     pub(crate) users: Vec<User>,
     pub(crate) rest_users: Vec<RestUser>,
@@ -58,14 +60,21 @@ pub(crate) fn bare_name(name: &FieldName) -> &str {
 impl Instance {
     /// The instance as a destination, with what values are converted by.
     pub(crate) fn known(self, config: &NutshellConfig) -> Known {
-        let objects = [self.account(), self.contact(), self.lead(), note(config.impersonate)];
-        let abilities = Object::ALL.into_iter().map(|object| (object.name().into(), object.abilities(&config.marker)));
+        let objects = [self.account(), self.contact(), self.lead(), self.activity(), note(config.impersonate), file()];
+        let abilities = Object::ALL.into_iter().map(|object| {
+            let mut abilities = object.abilities(&config.marker);
+            abilities.max_bytes = config.max_file_bytes.filter(|_| object == Object::File);
+            (object.name().into(), abilities)
+        });
         let destination = Destination {
             schema: objects.into_iter().collect(),
             abilities: abilities.collect(),
             users: self.users.iter().map(|user| self.user(user)).collect(),
             items: self.items(),
             permissions: self.permissions().into_iter().map(|(name, may)| (name.to_owned(), may)).collect(),
+            caps: self.caps.iter().map(|(name, cap)| ((*name).to_owned(), *cap)).collect(),
+            costs: Object::ALL.into_iter().map(|object| (object.name().into(), cost::of(object))).collect(),
+            allowance: cost::allowance(config),
             gotchas: GOTCHAS.iter().map(|text| (*text).to_owned()).chain(self.set_up()).collect(),
             ..Destination::new(KIND, self.id.to_string())
         };
@@ -82,7 +91,7 @@ impl Instance {
         }
     }
 
-    fn permissions(&self) -> [(&'static str, Permission); 6] {
+    fn permissions(&self) -> [(&'static str, Permission); 7] {
         let told = self.rest_users.iter().find(|user| user.id == self.me.id);
         let may = |yes: Option<bool>| match yes {
             Some(true) => Permission::Yes,
@@ -97,6 +106,7 @@ impl Instance {
             ("see_all", may(told.and_then(|user| user.is_viewing_restricted).map(|restricted| !restricted))),
             // No interface has these.
             ("pipelines", Permission::No),
+            ("activity_types", Permission::No),
             ("remove_fields", Permission::No),
         ]
     }
@@ -146,13 +156,46 @@ impl Instance {
             )
             .with(FieldSchema::new("confidence", "Confidence", FieldType::Int).means(FieldConcept::Probability))
             .with(link("contact", "Person", "contact").means(FieldConcept::Person))
+            .with(
+                FieldSchema::new("people", "People", FieldType::Links { to: vec!["contact".into()] })
+                    .means(FieldConcept::People),
+            )
             .with(link("account", "Company", "account").means(FieldConcept::Organization))
             .with(link("assignee", "Assignee", "user").means(FieldConcept::Owner))
-            .with(several("sources", "Sources", named(&catalog.sources)))
+            .with(several("sources", "Sources", named(&catalog.sources)).means(FieldConcept::LeadSource))
             .with(tags(&catalog.tags.leads))
             .with(time("closedTime", "Closed").means(FieldConcept::ClosedAt).read_only())
             .with(FieldSchema::new("number", "Number", FieldType::Int).read_only());
         complete(object, &self.lead_fields)
+    }
+
+    /// Activities have no custom fields. How one went is written once: a second text would be appended to the first.
+    fn activity(&self) -> ObjectSchema {
+        let rich = |name: &str, label: &str| FieldSchema::new(FieldName::from(name), label, FieldType::Rich);
+        ObjectSchema::new(Object::Activity.name(), "Activity", ObjectConcept::Activity)
+            .with(FieldSchema::new("name", "Subject", FieldType::text()).means(FieldConcept::Subject).required())
+            .with(
+                pick("activityTypeId", "Type", named(&self.catalog.activity_types))
+                    .means(FieldConcept::Kind)
+                    .required(),
+            )
+            .with(time("startTime", "Start").means(FieldConcept::Start))
+            .with(time("endTime", "End").means(FieldConcept::End))
+            .with(FieldSchema::new("duration", "Duration", FieldType::Duration).means(FieldConcept::Duration))
+            .with(FieldSchema::new("isLogged", "Logged", FieldType::Bool).means(FieldConcept::Done).required())
+            .with(FieldSchema::new("location", "Location", FieldType::text()).means(FieldConcept::Location))
+            .with(rich("description", "Agenda").means(FieldConcept::Body))
+            .with(rich("note", "What happened").create_only())
+            .with(link("owner", "Owner", "user").means(FieldConcept::Owner))
+            .with(link("lead", "Lead", "lead").means(FieldConcept::Deal))
+            .with(link("contact", "Person", "contact").means(FieldConcept::Person))
+            .with(link("account", "Company", "account").means(FieldConcept::Organization))
+            .with(
+                FieldSchema::new("people", "People", FieldType::Links { to: vec!["contact".into()] })
+                    .means(FieldConcept::People),
+            )
+            .with(time("createdTime", "Created").read_only())
+            .with(time("modifiedTime", "Changed").means(FieldConcept::ModifiedAt).read_only())
     }
 
     fn items(&self) -> Vec<ExistingItem> {
@@ -167,6 +210,18 @@ impl Instance {
         items.extend(catalog.stages().map(|(set, stage)| {
             existing(stage.id.to_string(), item(ItemKind::Stage, &lead, Some(set.id.to_string()), &stage.name))
         }));
+        let sources = catalog.sources.iter();
+        items.extend(
+            sources
+                .map(|source| existing(source.id.to_string(), item(ItemKind::LeadSource, &lead, None, &source.name))),
+        );
+        let activity = ObjectName::from(Object::Activity.name());
+        items.extend(
+            catalog
+                .activity_types
+                .iter()
+                .map(|kind| existing(kind.id.to_string(), item(ItemKind::ActivityType, &activity, None, &kind.name))),
+        );
         let objects = [
             (Object::Account, &self.account_fields, &catalog.tags.accounts),
             (Object::Contact, &self.contact_fields, &catalog.tags.contacts),
@@ -180,7 +235,10 @@ impl Instance {
                 item.options = field.choices.clone();
                 items.push(existing(custom_name(field.name()).to_string(), item));
             }
-            items.extend(tags.iter().map(|tag| existing(tag.clone(), item(ItemKind::Label, &object, None, tag))));
+            items.extend(
+                tags.iter()
+                    .map(|tag| existing(tag.clone(), item(ItemKind::Label, &object, Some("tags".to_owned()), tag))),
+            );
         }
         items
     }
@@ -301,6 +359,19 @@ fn note(impersonate: bool) -> ObjectSchema {
         .with(author)
         .with(time("written", "Written").means(FieldConcept::CreatedAt))
         .with(time("date", "Created").read_only())
+}
+
+/// A file hangs on one record. People and companies take none: an activity carries theirs.
+fn file() -> ObjectSchema {
+    let fixed = |name: &str, label: &str, ty| FieldSchema::new(FieldName::from(name), label, ty).create_only();
+    ObjectSchema::new(Object::File.name(), "File", ObjectConcept::File)
+        .with(fixed("name", "Name", FieldType::text()).means(FieldConcept::Name).required())
+        .with(fixed("size", "Size", FieldType::Int).means(FieldConcept::Size))
+        .with(fixed("mime", "Media type", FieldType::text()).means(FieldConcept::MediaType))
+        .with(link("lead", "Lead", "lead").means(FieldConcept::Deal).create_only())
+        .with(link("contact", "Person", "contact").means(FieldConcept::Person).create_only())
+        .with(link("account", "Company", "account").means(FieldConcept::Organization).create_only())
+        .with(link("activity", "Activity", "activity").create_only())
 }
 
 fn item(kind: ItemKind, object: &ObjectName, parent: Option<String>, name: &str) -> SchemaItem {

@@ -1,9 +1,12 @@
 //! Creating and updating records.
 
+mod activity;
+mod note;
+
 use async_trait::async_trait;
 use crmkit_core::{
-    Destination, DestinationWriter, Error, ErrorKind, FieldSchema, Fields, ObjectSchema, Operation, OperationKind,
-    Provisioner, Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FieldSchema, Fields, FileSink, ObjectSchema, Operation,
+    OperationKind, Provisioner, Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
     chrono::{DateTime, Utc},
     indexmap::IndexMap,
 };
@@ -14,10 +17,7 @@ use crate::{
     Nutshell,
     client::{Call, Effect, patch},
     connector::Known,
-    convert::{
-        self, Labelled, Wired, check, custom_value, day, labelled, money_text, plain, stamped, stored, text_of,
-        unstamped,
-    },
+    convert::{self, Labelled, Wired, check, custom_value, day, labelled, money_text, stored, text_of},
     object::Object,
     schema::{OPEN, bare_name},
     wire::{Multi, Record},
@@ -78,6 +78,10 @@ impl DestinationWriter for Nutshell {
         Some(self)
     }
 
+    fn file_sink(&self) -> Option<&dyn FileSink> {
+        Some(self)
+    }
+
     fn provisioner(&self) -> Option<&dyn Provisioner> {
         Some(self)
     }
@@ -98,10 +102,18 @@ impl Write<'_> {
         let creating = operation.kind == OperationKind::Create;
         check(self.schema, fields, self.operation(creating), creating)?;
         let record = match (&operation.kind, self.object) {
+            (_, Object::File) => {
+                let message = "a file is stored once, and whole; it cannot be changed";
+                return Err(Error::new(ErrorKind::Rejected, self.operation(creating), message, Retry::Never));
+            }
             (OperationKind::Create, Object::Note) => self.create_note(fields).await?,
+            (OperationKind::Create, Object::Activity) => self.create_activity(fields).await?,
             (OperationKind::Create, _) => self.create(fields).await?,
             (OperationKind::Update { id, version }, Object::Note) => {
                 self.update_note(id, version.as_deref(), fields).await?
+            }
+            (OperationKind::Update { id, version }, Object::Activity) => {
+                self.update_activity(id, version.as_deref(), fields).await?
             }
             (OperationKind::Update { id, version }, _) => self.update(id, version.as_deref(), fields).await?,
         };
@@ -167,12 +179,17 @@ impl Write<'_> {
     }
 
     async fn edit(&self, record: &Record, body: Body) -> Result<Record> {
+        self.nutshell.client.call(self.edit_call(record, body)).await
+    }
+
+    /// The edit of a record under the revision that it was read with.
+    fn edit_call(&self, record: &Record, body: Body) -> Call {
         let mut params: Params =
             self.object.params(record.id).into_iter().map(|(name, id)| (name, Part::Json(id))).collect();
         params.insert("rev".to_owned(), Part::Json(json!(record.rev())));
         params.insert(self.object.name().to_owned(), Part::Body(body));
         let call = Call::new(self.operation(false), &self.object.method("edit"), Effect::Changes, &params);
-        self.nutshell.client.call(call.send_before(self.send_before)).await
+        call.send_before(self.send_before)
     }
 
     /// The amount, which only REST takes, and the outcome, which only an edit takes. Last of all: a closed lead may not move.
@@ -237,11 +254,8 @@ impl Write<'_> {
                     body.insert("accounts".to_owned(), first(id(), "Accounts", others).into());
                     continue;
                 }
-                ("contact", _) => {
-                    body.insert(
-                        "contacts".to_owned(),
-                        first(id(), "Contacts", others(current, "contacts", id())).into(),
-                    );
+                ("contact" | "people", _) => {
+                    body.insert("contacts".to_owned(), contacts(fields, current).into());
                     continue;
                 }
                 ("sources", Value::List(items)) => items
@@ -279,85 +293,55 @@ impl Write<'_> {
         Ok(body)
     }
 
-    async fn create_note(&self, fields: &Fields) -> Result<Record> {
-        let parents: Vec<_> = Object::MARKED
-            .into_iter()
-            .filter_map(|object| {
-                Some((object, fields.get(object.name())?.as_ref_to()?.id.as_str().parse::<i64>().ok()?))
-            })
-            .collect();
-        let [(parent, id)] = parents[..] else {
-            let message = match parents.len() {
-                0 => "a note must be attached to a company, a person or a lead",
-                _ => "a note hangs on one record, and several are named; map one of them",
-            };
-            return Err(Error::new(ErrorKind::Rejected, self.operation(true), message, Retry::Never));
-        };
-        let text = stamped(&text_in(fields).unwrap_or_default(), written_in(fields));
-        let params = json!({"entity": {"entityType": parent.entity(), "id": id}, "note": text});
-        let author = self.author(fields)?;
-        let call = Call::new(self.operation(true), "newNote", Effect::Creates, &params);
-        self.nutshell.client.call(call.on_behalf_of(author).send_before(self.send_before)).await
-    }
-
-    /// The e-mail of the author, for whom the key speaks.
-    fn author(&self, fields: &Fields) -> Result<Option<&str>> {
-        let Some(author) = fields.get("user").and_then(Value::as_ref_to) else { return Ok(None) };
-        let user = self
-            .known
-            .destination
-            .users
-            .iter()
-            .find(|user| user.id == author.id && user.active && !user.email.is_empty());
+    /// The e-mail of the user whom a field names, for whom the key speaks.
+    fn author(&self, fields: &Fields, field: &str) -> Result<Option<&str>> {
+        let Some(author) = fields.get(field).and_then(Value::as_ref_to) else { return Ok(None) };
+        let users = &self.known.destination.users;
+        let user = users.iter().find(|user| user.id == author.id && user.active && !user.email.is_empty());
         user.map(|user| Some(user.email.as_str())).ok_or_else(|| {
             let message = "the author is no active user of the instance";
-            Error::new(ErrorKind::Rejected, self.operation(true), message, Retry::Never).with_context("field", "user")
+            Error::new(ErrorKind::Rejected, self.operation(true), message, Retry::Never).with_context("field", field)
         })
-    }
-
-    /// The text alone can change, and only in its author's name.
-    async fn update_note(&self, id: &RecordId, version: Option<&str>, fields: &Fields) -> Result<Record> {
-        let number = self.object.number(id)?;
-        let record = self.current(number, version).await?;
-        let there = stored(self.object, self.schema, &record);
-        let fixed = ["lead", "contact", "account", "user"];
-        if let Some(name) =
-            fixed.iter().find(|name| fields.get(**name).is_some_and(|value| there.fields.get(**name) != Some(value)))
-        {
-            let message = "the field can be set only while the note is made, and the stored value differs";
-            return Err(Error::new(ErrorKind::Rejected, self.operation(false), message, Retry::Never)
-                .with_context("field", name));
-        }
-        let (text, written) = unstamped(record.get("note").as_str().unwrap_or_default());
-        let (new_text, new_time) = (text_in(fields).unwrap_or_else(|| text.clone()), written_in(fields).or(written));
-        if (&new_text, new_time) == (&text, written) {
-            return Ok(record);
-        }
-        let mut params = self.object.params(number);
-        params.insert("rev".to_owned(), json!(record.rev()));
-        params.insert("note".to_owned(), json!(stamped(&new_text, new_time)));
-        let author = if self.nutshell.config.impersonate { self.author(&there.fields)? } else { None };
-        let call = Call::new(self.operation(false), "editNote", Effect::Changes, &params);
-        self.nutshell.client.call(call.on_behalf_of(author).send_before(self.send_before)).await
-    }
-}
-
-fn text_in(fields: &Fields) -> Option<String> {
-    match fields.get("note") {
-        Some(Value::Rich(rich)) => Some(plain(&rich.text)),
-        _ => None,
-    }
-}
-
-fn written_in(fields: &Fields) -> Option<DateTime<Utc>> {
-    match fields.get("written") {
-        Some(Value::Timestamp(time)) => Some(*time),
-        _ => None,
     }
 }
 
 fn body_of<const N: usize>(pairs: [(&str, Json); N]) -> Body {
     pairs.into_iter().map(|(name, json)| (name.to_owned(), json.into())).collect()
+}
+
+/// The people of a lead: ours first, then those of the list, then whoever is there.
+fn contacts(fields: &Fields, current: Option<&Record>) -> Json {
+    let ours = fields.get("contact").and_then(link_id);
+    let there = current.and_then(|record| record.get("contacts").as_array()).map(Vec::as_slice).unwrap_or_default();
+    // The first of those that are there is the one that we call ours: it gives way to the new one.
+    let there = there.iter().skip(usize::from(ours.is_some()));
+    let mut all: Vec<(i64, Json)> = ours.map(|id| (id, Json::Null)).into_iter().collect();
+    let named = fields.get("people").map(listed_ids).unwrap_or_default().into_iter().map(|id| (id, Json::Null));
+    let there = there.filter_map(|item| Some((crate::wire::id_of(&item["id"])?, item["relationship"].clone())));
+    for (id, relationship) in there.chain(named) {
+        if all.iter().all(|(known, _)| *known != id) {
+            all.push((id, relationship));
+        }
+    }
+    let reference = |(id, relationship): (i64, Json)| {
+        let mut item = json!({"id": id, "entityType": "Contacts"});
+        if !relationship.is_null() {
+            item["relationship"] = relationship;
+        }
+        item
+    };
+    all.into_iter().map(reference).collect()
+}
+
+fn link_id(value: &Value) -> Option<i64> {
+    value.as_ref_to()?.id.as_str().parse().ok()
+}
+
+fn listed_ids(value: &Value) -> Vec<i64> {
+    match value {
+        Value::List(items) => items.iter().filter_map(link_id).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The records that a list names beside ours.

@@ -46,7 +46,7 @@ impl Bench {
             conditions: Vec::new(),
         };
         let marker = match object {
-            "note" => String::new(),
+            "note" | "activity" => String::new(),
             _ => crm.provisioner().unwrap().create(&marker, soon).await.unwrap(),
         };
         let mut bench = Self { simulator, clock, crm, marker: marker.into(), anchors: Vec::new() };
@@ -163,6 +163,20 @@ fn note(bench: &Bench, n: usize) -> Fields {
     ])
 }
 
+fn activity(bench: &Bench, n: usize) -> Fields {
+    fields([
+        ("name", Value::text(format!("Call {n}"))),
+        ("activityTypeId", Value::option("2")),
+        ("startTime", Value::Timestamp("2018-01-02T03:04:05Z".parse().unwrap())),
+        ("duration", Value::Duration(90)),
+        ("isLogged", Value::Bool(true)),
+        ("description", rich(&format!("<p>Agenda {n}</p>"))),
+        ("note", rich("<p>Went well @[x]</p>")),
+        ("owner", user(n)),
+        ("account", Value::link(bench.anchors[0].clone())),
+    ])
+}
+
 /// Pass our checks; the simulator refuses the owner.
 fn nobody(name: &'static str, owner: &'static str) -> Fields {
     fields([(name, Value::text("x")), (owner, Value::link(RecordRef::new("user", "987654")))])
@@ -179,6 +193,19 @@ fn bad_lead(_: &Bench) -> Fields {
 /// Hangs on nothing that exists.
 fn bad_note(_: &Bench) -> Fields {
     fields([("note", rich("x")), ("account", Value::link(RecordRef::new("account", "987654")))])
+}
+
+/// Takes place with nobody who exists.
+fn bad_activity(bench: &Bench) -> Fields {
+    let mut fields = activity(bench, 0);
+    fields.insert("account".into(), Value::link(RecordRef::new("account", "987654")));
+    fields
+}
+
+/// What an activity is found again by.
+fn witness(_: &Bench, fields: &Fields) -> Fields {
+    let names = ["name", "activityTypeId", "startTime", "account", "owner"];
+    fields.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(a, b)| (a.clone(), b.clone())).collect()
 }
 
 fn plain(crm: Arc<Nutshell>) -> Arc<dyn DestinationWriter> {
@@ -221,6 +248,12 @@ mod notes {
     use super::*;
     harness!(Notes, "note", "newNote", 1, plain, note, bad_note, whole);
     crmkit_core::destination_conformance!(Notes);
+}
+
+mod activities {
+    use super::*;
+    harness!(Activities, "activity", "newActivity", 1, plain, activity, bad_activity, witness);
+    crmkit_core::destination_conformance!(Activities);
 }
 
 harness!(Sabotaged, "contact", "newContact", 0, sabotaged, contact, bad_account, marker);

@@ -10,6 +10,8 @@ use crmkit_core::{
 
 use crate::{Pipedrive, PipedriveConfig, client::Client, error::PipedriveDialect};
 
+/// The class of requests that the fair-use rule of old counts.
+pub(crate) const WRITE: &str = "write";
 const OPERATION: &str = "pipedrive.build";
 
 /// Adds to a [`PipedriveConfig`] what cannot be written down: clock, client, budget, credentials.
@@ -66,17 +68,37 @@ impl PipedriveBuilder {
                 return Err(Error::input(OPERATION, format!("`{name}` is not above 0 and at most 1")));
             }
         }
+        let counts = [
+            ("seats", Some(u64::from(config.seats))),
+            ("burst", config.burst.map(u64::from)),
+            ("tokens_per_day", config.tokens_per_day),
+            ("writes_per_day", config.writes_per_day.map(u64::from)),
+            ("notes_per_deal", config.notes_per_deal),
+            ("max_file_bytes", Some(config.max_file_bytes)),
+            ("timeout_seconds", Some(config.timeout_seconds)),
+            ("connect_timeout_seconds", Some(config.connect_timeout_seconds)),
+        ];
+        if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
+            return Err(Error::input(OPERATION, format!("`{name}` is nought")));
+        }
+        if config.reset_hour.is_some_and(|hour| hour > 23) {
+            return Err(Error::input(OPERATION, "`reset_hour` is an hour from 0 to 23"));
+        }
+        if self.credentials.is_some() && config.token.as_ref().is_some_and(|token| !token.expose_secret().is_empty()) {
+            return Err(Error::input(OPERATION, "give `token` or credentials, not both"));
+        }
         let credentials = match (self.credentials, &config.token) {
             (Some(credentials), _) => credentials,
             (None, Some(token)) => Arc::new(FixedToken::new(token.expose_secret())),
             (None, None) => return Err(Error::input(OPERATION, "neither `token` nor credentials are given")),
         };
         let budget = self.budget.unwrap_or_else(|| Arc::new(AccountBudget::new(windows(&config), self.clock.clone())));
-        let transport = TransportBuilder::new(base, Arc::new(PipedriveDialect), credentials, budget, self.clock)
-            .client(self.client)
-            .timeout(config.timeout())
-            .connect_timeout(config.connect_timeout())
-            .build()?;
+        let transport =
+            TransportBuilder::new(base, Arc::new(PipedriveDialect::new(config.auth)), credentials, budget, self.clock)
+                .client(self.client)
+                .timeout(config.timeout())
+                .connect_timeout(config.connect_timeout())
+                .build()?;
         Ok(Pipedrive::new(Client::new(transport), config))
     }
 }
@@ -94,16 +116,22 @@ pub fn windows(config: &PipedriveConfig) -> Vec<Window> {
         return Vec::new();
     }
     let per = Duration::from_secs(2);
+    let burst = config.burst.unwrap_or(config.tier.burst(config.auth));
     let tokens = config.tier.tokens_per_seat() * u64::from(config.seats.max(1));
-    let day = Window::daily(tokens).scope(Scope::Company).share(config.day_share);
-    vec![
-        Window::rolling(config.tier.burst(), per).share(config.burst_share),
+    let day = Window::daily(config.tokens_per_day.unwrap_or(tokens)).scope(Scope::Company).share(config.day_share);
+    let mut windows = vec![
+        Window::rolling(burst, per).share(config.burst_share),
         Window::rolling(10, per).share(config.burst_share).only("search".into()),
         match config.reset_hour {
             Some(hour) => day.reset_hour(hour),
             None => day,
         },
-    ]
+    ];
+    if let Some(writes) = config.writes_per_day {
+        let day = Duration::from_secs(24 * 3600);
+        windows.push(Window::rolling(writes, day).share(config.day_share).only(WRITE.into()));
+    }
+    windows
 }
 
 /// A host name label, so that nothing else can slip into the address.

@@ -1,14 +1,15 @@
 //! Requests and answers, without knowing what they mean.
 
 use crmkit_core::{
-    Error, Result,
+    Error, FileStream, Result,
     chrono::{DateTime, Utc},
     http::{Request, Transport},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    endpoint::Endpoint,
+    builder::WRITE,
+    endpoint::{Endpoint, Verb},
     wire::{Envelope, Listing},
 };
 
@@ -42,6 +43,11 @@ impl Client {
         Ok((listing.data.unwrap_or_default(), next))
     }
 
+    /// A list that has no pages.
+    pub(crate) async fn whole<T: DeserializeOwned>(&self, endpoint: Endpoint) -> Result<Vec<T>> {
+        Ok(self.data::<Option<Vec<T>>>(endpoint.request()).await?.unwrap_or_default())
+    }
+
     /// All pages of a short list.
     pub(crate) async fn all<T: DeserializeOwned>(&self, endpoint: Endpoint) -> Result<Vec<T>> {
         let mut all = Vec::new();
@@ -61,6 +67,22 @@ impl Client {
         }
     }
 
+    /// The `data` of the answer to an upload. It is sent once: its bytes are gone then.
+    pub(crate) async fn upload<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        content_type: &str,
+        body: FileStream,
+    ) -> Result<T> {
+        let answer = self.transport.upload(request.clone(), content_type, body).await?;
+        Ok(answer.json::<Envelope<T>>(&request)?.data)
+    }
+
+    /// What a request is answered with, as it comes in.
+    pub(crate) async fn download(&self, request: Request) -> Result<FileStream> {
+        self.transport.download(request).await
+    }
+
     /// Sends a request of whose answer only the success matters.
     pub(crate) async fn done(&self, request: Request) -> Result<()> {
         self.transport.send(request).await.map(drop)
@@ -73,18 +95,30 @@ impl Endpoint {
         self.of(self.path.to_owned())
     }
 
-    /// A request to this endpoint about `id`, which can be nothing but an id.
+    /// A request to this endpoint about an id, which can be nothing but an id. What is nested below another record has two: the
+    /// parent's, an underscore, and its own.
     pub(crate) fn about(self, id: &str) -> Result<Request> {
-        let plain =
-            !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !plain {
+        let plain = |id: &str| {
+            let byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            !id.is_empty() && id.len() <= 64 && id.bytes().all(byte)
+        };
+        let mut path = self.path.to_owned();
+        let ids: Vec<&str> = match self.path.matches("{}").count() {
+            2 => id.split('_').take(2).collect(),
+            _ => vec![id],
+        };
+        if ids.len() != self.path.matches("{}").count() || !ids.iter().all(|id| plain(id)) {
             return Err(Error::input(self.operation, "an id has characters that no id of pipedrive has"));
         }
-        Ok(self.of(self.path.replacen("{}", id, 1)))
+        for id in ids {
+            path = path.replacen("{}", id, 1);
+        }
+        Ok(self.of(path))
     }
 
     fn of(self, path: String) -> Request {
         let request = Request::new(self.operation, self.verb.into(), path).cost(self.cost);
+        let request = if matches!(self.verb, Verb::Post | Verb::Put) { request.class(WRITE.into()) } else { request };
         if self.creating { request.creating() } else { request }
     }
 }

@@ -21,13 +21,17 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// Requests of an API token in any two seconds.
-    pub fn burst(self) -> u32 {
-        match self {
+    /// Requests in any two seconds.
+    pub fn burst(self, auth: Auth) -> u32 {
+        let of_a_token = match self {
             Self::Lite => 20,
             Self::Growth => 40,
             Self::Premium => 100,
             Self::Ultimate => 120,
+        };
+        match auth {
+            Auth::ApiToken => of_a_token,
+            Auth::Oauth => of_a_token * 4,
         }
     }
 
@@ -64,6 +68,17 @@ impl Tier {
     }
 }
 
+/// What a token is: decides how it is sent, and how many requests it is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Auth {
+    /// A user's API token. It does not expire.
+    #[default]
+    ApiToken,
+    /// An app's access token. It lasts an hour; [`OAuth`](crate::OAuth) renews it.
+    Oauth,
+}
+
 /// Which account and how fast.
 ///
 /// ```
@@ -83,10 +98,22 @@ pub struct PipedriveConfig {
     pub base_url: Option<String>,
     /// The API token. A host that rotates tokens gives the builder its `Credentials` instead.
     pub token: Option<SecretString>,
+    /// What the token is.
+    pub auth: Auth,
     /// The account's plan. No interface tells it.
     pub tier: Tier,
     /// Paid seats: the day's tokens are a multiple of them.
     pub seats: u32,
+    /// Requests in any two seconds, where the account's contract says another number than its plan.
+    pub burst: Option<u32>,
+    /// Tokens a day for the whole account, where its contract says another number or more were bought.
+    pub tokens_per_day: Option<u64>,
+    /// `POST` and `PUT` requests a day, for accounts that are still held to the fair-use rule of old (10 000 a user).
+    pub writes_per_day: Option<u32>,
+    /// The most notes of one deal, where the account's is known: the vendor publishes none.
+    pub notes_per_deal: Option<u64>,
+    /// The largest file sent, in bytes. The vendor publishes no limit.
+    pub max_file_bytes: u64,
     /// Keeps to no limit of its own. For accounts without limits and simulators.
     pub unlimited: bool,
     /// The part of a burst that is ours, from 0 to 1.
@@ -99,6 +126,8 @@ pub struct PipedriveConfig {
     pub timeout_seconds: u64,
     /// How long a connection may take, in seconds.
     pub connect_timeout_seconds: u64,
+    /// Writes the attendees of activities. Off unless told: the account may send each of them an invitation.
+    pub attendees: bool,
     /// The name of the text field that carries the key of a migrated record.
     pub marker: String,
 }
@@ -109,14 +138,21 @@ impl Default for PipedriveConfig {
             company_domain: None,
             base_url: None,
             token: None,
+            auth: Auth::default(),
             tier: Tier::default(),
             seats: 1,
+            burst: None,
+            tokens_per_day: None,
+            writes_per_day: None,
+            notes_per_deal: None,
+            max_file_bytes: 25 * 1024 * 1024,
             unlimited: false,
             burst_share: 0.9,
             day_share: 0.8,
             reset_hour: None,
             timeout_seconds: 30,
             connect_timeout_seconds: 10,
+            attendees: false,
             marker: "crmkit_id".to_owned(),
         }
     }
@@ -141,6 +177,7 @@ impl PipedriveConfig {
     pub fn json_schema() -> serde_json::Value {
         let default = Self::default();
         let share = |default: f64| serde_json::json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": default});
+        let count = serde_json::json!({"type": "integer", "minimum": 1});
         let seconds = |default: u64| serde_json::json!({"type": "integer", "minimum": 1, "default": default});
         serde_json::json!({
             "type": "object",
@@ -149,14 +186,21 @@ impl PipedriveConfig {
                 "company_domain": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"},
                 "base_url": {"type": "string", "format": "uri"},
                 "token": {"type": "string", "writeOnly": true},
+                "auth": {"enum": ["api_token", "oauth"], "default": "api_token"},
                 "tier": {"enum": ["lite", "growth", "premium", "ultimate"], "default": "lite"},
                 "seats": {"type": "integer", "minimum": 1, "default": default.seats},
+                "burst": count.clone(),
+                "tokens_per_day": count.clone(),
+                "writes_per_day": count.clone(),
+                "notes_per_deal": count,
+                "max_file_bytes": {"type": "integer", "minimum": 1, "default": default.max_file_bytes},
                 "unlimited": {"type": "boolean", "default": default.unlimited},
                 "burst_share": share(default.burst_share),
                 "day_share": share(default.day_share),
                 "reset_hour": {"type": "integer", "minimum": 0, "maximum": 23},
                 "timeout_seconds": seconds(default.timeout_seconds),
                 "connect_timeout_seconds": seconds(default.connect_timeout_seconds),
+                "attendees": {"type": "boolean", "default": default.attendees},
                 "marker": {"type": "string", "minLength": 1, "default": default.marker},
             },
         })

@@ -1,6 +1,6 @@
 //! The connector: one account, and what it last said about itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use crmkit_core::{Clock, Destination, Error, ErrorKind, ObjectName, ObjectSchema, Result, Retry, Schema};
 use futures::lock::Mutex;
@@ -16,6 +16,8 @@ pub struct Pipedrive {
     pub(crate) client: Client,
     pub(crate) config: PipedriveConfig,
     schema: Mutex<Option<Arc<Schema>>>,
+    /// The account takes the second of two spellings that the documents leave open: of activities, of leads.
+    pub(crate) respelled: [AtomicBool; 2],
 }
 
 impl Pipedrive {
@@ -25,7 +27,7 @@ impl Pipedrive {
     }
 
     pub(crate) fn new(client: Client, config: PipedriveConfig) -> Self {
-        Self { client, config, schema: Mutex::default() }
+        Self { client, config, schema: Mutex::default(), respelled: Default::default() }
     }
 
     /// Asks the account about itself and keeps the schema.
@@ -40,12 +42,14 @@ impl Pipedrive {
         let client = &self.client;
         let account = Account {
             me: client.data(endpoint::USER_ME.request()).await?,
-            users: client.data(endpoint::USER_LIST.request()).await?,
+            users: client.whole(endpoint::USER_LIST).await?,
             organization_fields: client.all(endpoint::ORGANIZATION_FIELD_LIST).await?,
             person_fields: client.all(endpoint::PERSON_FIELD_LIST).await?,
             deal_fields: client.all(endpoint::DEAL_FIELD_LIST).await?,
             pipelines: client.all(endpoint::PIPELINE_LIST).await?,
             stages: client.all(endpoint::STAGE_LIST).await?,
+            activity_types: client.whole(endpoint::ACTIVITY_TYPE_LIST).await?,
+            lead_labels: client.whole(endpoint::LEAD_LABEL_LIST).await?,
         };
         let company = account.me.company_domain.clone().unwrap_or_else(|| account.me.company_id.to_string());
         client.bind(&company);

@@ -7,12 +7,14 @@ use crmkit_core::{
     chrono::{DateTime, Utc},
     http::{
         Answer, Dialect, Request, Verdict,
-        reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue},
+        reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
         retry_after,
     },
     secrecy::{ExposeSecret, SecretString},
 };
 use serde::Deserialize;
+
+use crate::{Auth, endpoint::FILE_DOWNLOAD};
 
 /// The header of API tokens. <https://pipedrive.readme.io/docs/core-api-concepts-authentication>
 const TOKEN: HeaderName = HeaderName::from_static("x-api-token");
@@ -28,7 +30,15 @@ const WINDOW: Duration = Duration::from_secs(2);
 
 /// How Pipedrive is spoken to.
 #[derive(Debug)]
-pub(crate) struct PipedriveDialect;
+pub(crate) struct PipedriveDialect {
+    auth: Auth,
+}
+
+impl PipedriveDialect {
+    pub(crate) fn new(auth: Auth) -> Self {
+        Self { auth }
+    }
+}
 
 #[derive(Debug, Default, Deserialize)]
 struct Body {
@@ -42,10 +52,14 @@ struct Body {
 
 impl Dialect for PipedriveDialect {
     fn authorize(&self, token: &SecretString) -> Result<(HeaderName, HeaderValue)> {
-        let mut value = HeaderValue::from_str(token.expose_secret())
+        let (name, text) = match self.auth {
+            Auth::ApiToken => (TOKEN, token.expose_secret().to_owned()),
+            Auth::Oauth => (AUTHORIZATION, format!("Bearer {}", token.expose_secret())),
+        };
+        let mut value = HeaderValue::from_str(&text)
             .map_err(|_| Error::input("pipedrive.authorize", "the token has characters that no token has"))?;
         value.set_sensitive(true);
-        Ok((TOKEN, value))
+        Ok((name, value))
     }
 
     fn signals(&self, answer: &Answer) -> Vec<LimitSignal> {
@@ -56,6 +70,10 @@ impl Dialect for PipedriveDialect {
     }
 
     fn verdict(&self, request: &Request, answer: &Answer, now: DateTime<Utc>) -> Verdict {
+        // A file's bytes are what they are, and come later.
+        if request.operation() == FILE_DOWNLOAD.operation && matches!(answer.status, 200..=299) {
+            return Verdict::Done;
+        }
         let html = answer.header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.contains("html"));
         let body = serde_json::from_slice::<Body>(&answer.body).ok();
         let answer = Reading {
@@ -241,7 +259,7 @@ mod tests {
         let answer = Answer { status, headers: headers.collect::<HeaderMap>(), body: body.as_bytes().to_vec() };
         let request = Request::new("person.create", Method::POST, "/").cost(5);
         let request = if creating { request.creating() } else { request };
-        PipedriveDialect.verdict(&request, &answer, DateTime::UNIX_EPOCH)
+        PipedriveDialect::new(Auth::ApiToken).verdict(&request, &answer, DateTime::UNIX_EPOCH)
     }
 
     #[test]

@@ -38,6 +38,9 @@ mod convert;
 mod cost;
 mod endpoint;
 mod error;
+mod files;
+mod nested;
+mod oauth;
 mod object;
 mod provisioner;
 mod reader;
@@ -49,8 +52,9 @@ mod wire;
 mod writer;
 
 pub use builder::{PipedriveBuilder, windows};
-pub use config::{PipedriveConfig, Tier};
+pub use config::{Auth, PipedriveConfig, Tier};
 pub use connector::Pipedrive;
+pub use oauth::{OAuth, OAuthTokens};
 
 /// The connector's kind in configurations and documents.
 pub const KIND: &str = "pipedrive";

@@ -13,12 +13,20 @@ use crate::{
     endpoint::{self, Endpoint},
     object::Object,
     remover::gone,
-    schema::wire_type,
-    wire::{Created, Field, FieldOption, NewField, NewOption, NewPipeline, NewStage, OptionId},
+    schema::{OPTIONS, wire_type},
+    wire::{
+        Created, Field, FieldOption, LeadLabel, NewActivityType, NewField, NewLeadLabel, NewOption, NewPipeline,
+        NewStage, OptionId,
+    },
 };
 
 const CREATE: &str = "pipedrive.provision";
 const LABELS: &str = "label_ids";
+/// Pictures that people know an activity by.
+const ICONS: [&str; 9] =
+    ["email", "meeting", "deadline", "call", "lunch", "document", "camera", "clip", "presentation"];
+/// What a lead label has to have; people change it at will.
+const LABEL_COLOR: &str = "gray";
 
 #[async_trait]
 impl Provisioner for Pipedrive {
@@ -35,10 +43,10 @@ impl Provisioner for Pipedrive {
             ItemKind::Pipeline => gone(remove(endpoint::PIPELINE_DELETE.about(&item.id)?).await),
             ItemKind::Stage => gone(remove(endpoint::STAGE_DELETE.about(&item.id)?).await),
             ItemKind::Field => gone(remove(Fielded::of(&item.item.object)?.field_delete.about(&item.id)?).await),
+            ItemKind::Label if is_lead(&item.item) => gone(remove(endpoint::LEAD_LABEL_DELETE.about(&item.id)?).await),
             ItemKind::Option | ItemKind::Label => self.retire_option(item, send_before).await,
-            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
-                Err(refused("this connector makes no such item"))
-            }
+            ItemKind::ActivityType => gone(remove(endpoint::ACTIVITY_TYPE_DELETE.about(&item.id)?).await),
+            ItemKind::Object | ItemKind::LeadSource | ItemKind::Filter => Err(unknown(item.item.kind)),
         };
         self.forget_schema().await;
         retired
@@ -83,6 +91,11 @@ impl Pipedrive {
                 let request = Fielded::of(&item.object)?.field_create.request();
                 Ok(self.client.data::<Field>(writing(request, &field, send_before)).await?.field_code)
             }
+            ItemKind::Label if is_lead(item) => {
+                let label = NewLeadLabel { name, color: LABEL_COLOR };
+                let request = writing(endpoint::LEAD_LABEL_CREATE.request(), &label, send_before);
+                Ok(self.client.data::<LeadLabel>(request).await?.id)
+            }
             ItemKind::Option | ItemKind::Label => {
                 let request = Fielded::of(&item.object)?.option_create.about(field_of(item)?)?;
                 let request = writing(request, &[NewOption { label: name }], send_before);
@@ -98,11 +111,19 @@ impl Pipedrive {
                     )
                 })
             }
-            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
-                Err(refused("this connector makes no such item"))
+            ItemKind::ActivityType => {
+                let kind = NewActivityType { name, icon_key: icon(name) };
+                let request = writing(endpoint::ACTIVITY_TYPE_CREATE.request(), &kind, send_before);
+                Ok(self.client.data::<Created>(request).await?.id.to_string())
             }
+            ItemKind::Object | ItemKind::LeadSource | ItemKind::Filter => Err(unknown(item.kind)),
         }
     }
+}
+
+/// Leads have labels of their own, which are no options of a field.
+fn is_lead(item: &SchemaItem) -> bool {
+    item.object == Object::Lead.name()
 }
 
 /// The field that an option belongs to: its parent; labels have one of their own.
@@ -127,8 +148,28 @@ fn new_field(item: &SchemaItem) -> Result<NewField<'_>> {
     if picks && labels.is_empty() {
         return Err(refused("a pick-list field needs options"));
     }
+    if labels.len() as u64 > OPTIONS {
+        return Err(refused("a pick-list field takes at most 10000 options; keep the values in a text field"));
+    }
     let options = picks.then(|| labels.into_iter().map(|label| NewOption { label }).collect());
     Ok(NewField { field_name: &item.name, field_type, options })
+}
+
+/// The picture of an activity type: that of its name where there is one.
+fn icon(name: &str) -> &'static str {
+    let name = name.to_lowercase();
+    let named = |icon: &&str| name.split(|char: char| !char.is_alphanumeric()).any(|word| word == *icon);
+    ICONS.into_iter().find(named).unwrap_or("task")
+}
+
+/// What only people, or nobody, can make.
+fn unknown(kind: ItemKind) -> Error {
+    let message = match kind {
+        ItemKind::Object => "pipedrive has no custom objects; fold them into fields or notes",
+        ItemKind::LeadSource => "where a lead came from is told by pipedrive itself; keep it in a custom field",
+        _ => "pipedrive's filters name fields by numbers that its interface no longer tells; people make them",
+    };
+    refused(message)
 }
 
 fn refused(message: &str) -> Error {
@@ -161,7 +202,7 @@ impl Fielded {
                 option_create: endpoint::PERSON_OPTION_CREATE,
                 option_delete: endpoint::PERSON_OPTION_DELETE,
             },
-            Some(Object::Deal) => Self {
+            Some(Object::Deal | Object::Lead) => Self {
                 field_list: endpoint::DEAL_FIELD_LIST,
                 field_create: endpoint::DEAL_FIELD_CREATE,
                 field_delete: endpoint::DEAL_FIELD_DELETE,

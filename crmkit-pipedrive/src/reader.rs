@@ -14,7 +14,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::{
     Pipedrive,
     connector::object_of,
-    convert::{stored_entity, stored_note, stored_relationship, visible_text},
+    convert::{html_of, same_minute, stored, visible_text},
+    files::spelled,
     object::Object,
     wire,
 };
@@ -40,8 +41,12 @@ impl Reader for Pipedrive {
         }
         let candidates = match object {
             Object::Organization | Object::Person | Object::Deal => self.marked(object, fields, probes, since).await?,
-            Object::Note => self.notes_since(fields, since).await?,
+            Object::Lead | Object::Activity | Object::Note => self.changed_since(object, fields, since).await?,
+            Object::File => self.files_since(fields, since).await?,
             Object::Relationship => self.relationships_of(fields, probes).await?,
+            Object::Participant | Object::OrganizationFollower | Object::PersonFollower | Object::DealFollower => {
+                self.nested_of(object, fields, probes).await?
+            }
         };
         let fits = |probe: &Probe| {
             let hits = candidates.iter().filter(|stored| fits(object, probe, stored));
@@ -53,14 +58,17 @@ impl Reader for Pipedrive {
     async fn fetch(&self, object: &ObjectName, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
         let schema = self.schema().await?;
         let (object, fields) = object_of(&schema, object, "pipedrive.fetch")?;
+        if object.nest().is_some() {
+            return self.nested_by_id(object, fields, ids).await;
+        }
         let mut found = HashMap::new();
-        if matches!(object, Object::Organization | Object::Person | Object::Deal) && ids.len() > 1 {
+        if object.by_ids() && ids.len() > 1 {
             for some in ids.chunks(IDS) {
                 let list = some.iter().map(RecordId::as_str).collect::<Vec<_>>().join(",");
                 let request = counted(object, object.list().request()).query("ids", list).query("limit", LIMIT);
                 let (page, _) = self.client.page::<wire::Entity>(request).await?;
                 found.extend(
-                    page.iter().map(|entity| stored_entity(object, fields, entity)).map(|it| (it.id.clone(), it)),
+                    page.into_iter().map(|entity| stored(object, fields, entity)).map(|it| (it.id.clone(), it)),
                 );
             }
         }
@@ -79,19 +87,15 @@ impl Reader for Pipedrive {
         let schema = self.schema().await?;
         let (object, fields) = object_of(&schema, &request.object, "pipedrive.scan")?;
         let cursor = request.cursor.as_ref().map(|cursor| cursor.0.as_str());
-        let limit = request.limit.clamp(1, LIMIT);
+        let limit = request.limit.clamp(1, object.page());
         let (items, next) = match object {
-            Object::Organization | Object::Person | Object::Deal => {
-                let list = counted(object, object.list().request()).query("limit", limit);
-                let (page, next) = self.client.page::<wire::Entity>(at("cursor", cursor, list)).await?;
-                (page.iter().map(|entity| stored_entity(object, fields, entity)).collect(), next)
-            }
-            Object::Note => {
-                let list = object.list().request().query("limit", limit);
-                let (page, next) = self.client.page::<wire::Note>(at("start", cursor, list)).await?;
-                (page.iter().map(|note| stored_note(fields, note)).collect::<Vec<_>>(), next)
-            }
             Object::Relationship => self.relationships(fields, cursor, limit).await?,
+            _ if object.nest().is_some() => self.nested_page(object, fields, cursor, limit).await?,
+            _ => {
+                let list = counted(object, object.list().request()).query("limit", limit);
+                let (page, next) = self.client.page::<wire::Entity>(at(object.place(), cursor, list)).await?;
+                (page.into_iter().map(|entity| stored(object, fields, entity)).collect::<Vec<_>>(), next)
+            }
         };
         let live: Vec<_> = items.into_iter().filter(|stored| !stored.trashed).collect();
         Ok(Page::of(live, next.map(Cursor)))
@@ -99,9 +103,9 @@ impl Reader for Pipedrive {
 }
 
 impl Pipedrive {
-    async fn single(&self, object: Object, fields: &ObjectSchema, id: &RecordId) -> Result<Option<Stored>> {
+    pub(crate) async fn single(&self, object: Object, fields: &ObjectSchema, id: &RecordId) -> Result<Option<Stored>> {
         // An id of another form cannot exist here.
-        let Ok(request) = object.get().about(id.as_str()) else { return Ok(None) };
+        let Some(Ok(request)) = object.get().map(|get| get.about(id.as_str())) else { return Ok(None) };
         match self.record(object, fields, counted(object, request)).await {
             Ok(stored) => Ok(Some(stored)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -145,7 +149,7 @@ impl Pipedrive {
         let states: &[Option<&str>] = if object == Object::Deal { &[None, Some("deleted")] } else { &[None] };
         for state in states {
             let page = self.whole_list::<wire::Entity>("cursor", || list(*state)).await?;
-            hits.extend(page.iter().map(|entity| stored_entity(object, fields, entity)).filter(fits_any));
+            hits.extend(page.into_iter().map(|entity| stored(object, fields, entity)).filter(fits_any));
         }
         let trashed: Vec<_> = hits.iter().filter(|stored| stored.trashed).cloned().collect();
         let ids: BTreeSet<_> = hits.into_iter().filter(|stored| !stored.trashed).map(|stored| stored.id).collect();
@@ -154,10 +158,38 @@ impl Pipedrive {
         Ok(whole.into_iter().flatten().chain(trashed).collect())
     }
 
-    async fn notes_since(&self, fields: &ObjectSchema, since: DateTime<Utc>) -> Result<Vec<Stored>> {
-        let list = || Object::Note.list().request().query("updated_since", seconds(since)).query("limit", LIMIT);
-        let notes = self.whole_list::<wire::Note>("start", list).await?;
-        Ok(notes.iter().map(|note| stored_note(fields, note)).collect())
+    /// Whole records changed since: what has no field that a list could be cut down to.
+    async fn changed_since(&self, object: Object, fields: &ObjectSchema, since: DateTime<Utc>) -> Result<Vec<Stored>> {
+        let list = || object.list().request().query("updated_since", seconds(since)).query("limit", LIMIT);
+        let records = self.whole_list::<wire::Entity>(object.place(), list).await?;
+        Ok(records.into_iter().map(|entity| stored(object, fields, entity)).collect())
+    }
+
+    /// Files added since, newest first: no list of them can be cut down. What is added while the pages are read moves others back, so
+    /// that they come twice, and nothing is passed over.
+    async fn files_since(&self, fields: &ObjectSchema, since: DateTime<Utc>) -> Result<Vec<Stored>> {
+        let object = Object::File;
+        let mut files: Vec<Stored> = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let list = object.list().request().query("sort", "id DESC").query("limit", object.page());
+            let (page, next) = self.client.page::<wire::Entity>(at(object.place(), cursor.as_deref(), list)).await?;
+            let page: Vec<Stored> = page.into_iter().map(|entity| stored(object, fields, entity)).collect();
+            let older = |file: &Stored| match file.fields.get("add_time") {
+                Some(Value::Timestamp(added)) => *added < since.trunc_subsecs(0),
+                _ => false,
+            };
+            let done = page.last().is_some_and(older);
+            for file in page {
+                if files.iter().all(|known| known.id != file.id) {
+                    files.push(file);
+                }
+            }
+            match next {
+                Some(next) if !done && cursor.as_ref() != Some(&next) => cursor = Some(next),
+                _ => return Ok(files),
+            }
+        }
     }
 
     /// The relations of every parent that the probes name, or of the daughter where a probe names no parent.
@@ -181,8 +213,8 @@ impl Pipedrive {
 
     async fn relationships_at(&self, fields: &ObjectSchema, organization: &str) -> Result<Vec<Stored>> {
         let list = || Object::Relationship.list().request().query("org_id", organization);
-        let relationships = self.whole_list::<wire::Relationship>("start", list).await?;
-        Ok(relationships.iter().map(|relationship| stored_relationship(fields, relationship)).collect())
+        let relationships = self.whole_list::<wire::Entity>("start", list).await?;
+        Ok(relationships.into_iter().map(|entity| stored(Object::Relationship, fields, entity)).collect())
     }
 
     /// The relations of a page of organizations, each with its parent.
@@ -211,7 +243,7 @@ impl Pipedrive {
     }
 
     /// Every page of a list.
-    async fn whole_list<T: serde::de::DeserializeOwned>(
+    pub(crate) async fn whole_list<T: serde::de::DeserializeOwned>(
         &self,
         place: &'static str,
         list: impl Fn() -> Request,
@@ -235,7 +267,7 @@ fn counted(object: Object, request: Request) -> Request {
     if names.is_empty() { request } else { request.query("include_fields", names.join(",")) }
 }
 
-fn at(place: &'static str, cursor: Option<&str>, request: Request) -> Request {
+pub(crate) fn at(place: &'static str, cursor: Option<&str>, request: Request) -> Request {
     match cursor {
         Some(cursor) => request.query(place, cursor),
         None => request,
@@ -250,21 +282,29 @@ fn seconds(moment: DateTime<Utc>) -> String {
 /// Whether a record is what a probe looks for.
 fn fits(object: Object, probe: &Probe, stored: &Stored) -> bool {
     let since = probe.sent_after.trunc_subsecs(0);
-    // Notes may be backdated and lists already leave out what is older; relations have no other filter.
-    let recent = match (object, stored.fields.get("add_time")) {
-        (Object::Relationship, Some(Value::Timestamp(added))) => *added >= since,
+    // Where the moment it was made cannot be told from outside, the lists leave out what was not changed since.
+    let recent = match stored.fields.get("add_time") {
+        Some(Value::Timestamp(added)) if object.tells_when_made() => *added >= since,
         _ => stored.modified.is_none_or(|modified| modified >= since),
     };
-    recent && probe.fields.iter().all(|(name, wanted)| same(wanted, stored.fields.get(name)))
+    let same = |(name, wanted): (&FieldName, &Value)| {
+        let found = stored.fields.get(name);
+        let minute = |found| object == Object::Activity && same_minute(name.as_str(), wanted, found);
+        same(wanted, found) || found.is_some_and(minute)
+    };
+    recent && probe.fields.iter().all(same)
 }
 
 fn same(wanted: &Value, stored: Option<&Value>) -> bool {
     match (wanted, stored) {
         (Value::Null, None) => true,
-        (Value::Rich(wanted), Some(Value::Rich(stored))) => visible_text(&wanted.text) == visible_text(&stored.text),
+        (Value::Rich(wanted), Some(Value::Rich(stored))) => {
+            visible_text(&html_of(wanted)) == visible_text(&stored.text)
+        }
         (Value::Timestamp(wanted), Some(Value::Timestamp(stored))) => {
             wanted.trunc_subsecs(0) == stored.trunc_subsecs(0)
         }
+        (Value::Text(wanted), Some(Value::Text(stored))) => wanted == stored || spelled(wanted) == **stored,
         (wanted, Some(stored)) => wanted == stored,
         (_, None) => false,
     }

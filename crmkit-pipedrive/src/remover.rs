@@ -6,7 +6,7 @@ use crmkit_core::{
     chrono::{DateTime, Utc},
 };
 
-use crate::{Pipedrive, object::Object};
+use crate::{Pipedrive, nested::was_there, object::Object};
 
 #[async_trait]
 impl Remover for Pipedrive {
@@ -26,7 +26,15 @@ impl Remover for Pipedrive {
             )
             .with_context("object", object));
         };
-        gone(self.client.done(object.delete().about(id.as_str())?.send_before(send_before)).await)
+        if was_there(id) {
+            return Ok(());
+        }
+        match gone(self.client.done(object.delete().about(id.as_str())?.send_before(send_before)).await) {
+            Err(error) if object == Object::Participant && error.kind() == ErrorKind::Rejected => {
+                if self.is_contact(object, id).await? { Ok(()) } else { Err(error) }
+            }
+            result => result,
+        }
     }
 }
 

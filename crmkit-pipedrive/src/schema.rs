@@ -8,9 +8,11 @@ use crmkit_core::{
 };
 
 use crate::{
-    KIND, PipedriveConfig, cost,
+    KIND, PipedriveConfig,
+    convert::UNTIL,
+    cost,
     object::Object,
-    wire::{Field, FieldOption, Me, Pipeline, Stage, User as WireUser},
+    wire::{ActivityType, Field, FieldOption, LeadLabel, Me, Pipeline, Stage, User as WireUser},
 };
 
 /// What the account answered about itself.
@@ -23,28 +25,55 @@ pub(crate) struct Account {
     pub(crate) deal_fields: Vec<Field>,
     pub(crate) pipelines: Vec<Pipeline>,
     pub(crate) stages: Vec<Stage>,
+    pub(crate) activity_types: Vec<ActivityType>,
+    pub(crate) lead_labels: Vec<LeadLabel>,
 }
 
 const LABELS: &str = "label_ids";
+/// The most options of a pick-list field.
+pub(crate) const OPTIONS: u64 = 10_000;
+const FOLLOWERS: &str = "followers";
 
 impl Account {
     /// The account as a destination.
     pub(crate) fn describe(&self, config: &PipedriveConfig) -> Destination {
-        let objects = [self.organization(), self.person(), self.deal(), note(), relationship()];
-        let abilities = Object::ALL.into_iter().map(|object| (object.name().into(), object.abilities(&config.marker)));
-        let caps = [("custom_fields", config.tier.custom_fields()), ("open_deals", config.tier.deals(config.seats))];
-        let caps = if config.unlimited { &[] } else { &caps[..] };
+        let objects = Object::ALL.into_iter().map(|object| self.object(object, config));
+        let abilities = Object::ALL.into_iter().map(|object| (object.name().into(), object.abilities(config)));
+        let caps = [
+            ("custom_fields", Some(config.tier.custom_fields()).filter(|_| !config.unlimited)),
+            // Leads count, too.
+            ("open_deals", Some(config.tier.deals(config.seats)).filter(|_| !config.unlimited)),
+            ("notes_per_deal", config.notes_per_deal),
+            ("options_per_field", Some(OPTIONS)),
+        ];
         Destination {
-            schema: objects.into_iter().collect(),
+            schema: objects.collect(),
             abilities: abilities.collect(),
             users: self.users.iter().map(|user| self.user(user)).collect(),
             items: self.items(),
             permissions: self.permissions().into_iter().map(|(name, may)| (name.to_owned(), may)).collect(),
-            caps: caps.iter().map(|(name, cap)| ((*name).to_owned(), *cap)).collect(),
+            caps: caps.iter().filter_map(|(name, cap)| Some(((*name).to_owned(), (*cap)?))).collect(),
             gotchas: GOTCHAS.iter().map(|text| (*text).to_owned()).collect(),
             costs: Object::ALL.into_iter().map(|object| (object.name().into(), cost::of(object))).collect(),
             allowance: cost::allowance(config),
             ..Destination::new(KIND, self.me.company_id.to_string())
+        }
+    }
+
+    fn object(&self, object: Object, config: &PipedriveConfig) -> ObjectSchema {
+        match object {
+            Object::Organization => self.organization(),
+            Object::Person => self.person(),
+            Object::Deal => self.deal(),
+            Object::Lead => self.lead(),
+            Object::Activity => self.activity(config),
+            Object::Note => note(),
+            Object::File => file(),
+            Object::Relationship => relationship(),
+            Object::Participant => nested(object, "Deal participant", "Participant", "person"),
+            Object::OrganizationFollower => nested(object, "Organization follower", "Follower", "user"),
+            Object::PersonFollower => nested(object, "Person follower", "Follower", "user"),
+            Object::DealFollower => nested(object, "Deal follower", "Follower", "user"),
         }
     }
 
@@ -86,6 +115,7 @@ impl Account {
             .with(time("add_time", "Created").means(FieldConcept::CreatedAt).create_only())
             .with(FieldSchema::new("address", "Address", FieldType::Address).means(FieldConcept::Address))
             .with(listed.labels())
+            .with(carried(Object::OrganizationFollower, FOLLOWERS, "Followers", users()).means(FieldConcept::Followers))
             .with(parent);
         let optional = [
             FieldSchema::new("website", "Website", FieldType::Url).means(FieldConcept::Website),
@@ -106,6 +136,7 @@ impl Account {
             .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
             .with(owner())
             .with(time("add_time", "Created").means(FieldConcept::CreatedAt).create_only())
+            .with(carried(Object::PersonFollower, FOLLOWERS, "Followers", users()).means(FieldConcept::Followers))
             .with(listed.labels());
         // Fields of contact sync: a write to them is refused with 403 where the account does not list them.
         let synced = [
@@ -142,10 +173,70 @@ impl Account {
             .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
             .with(owner())
             .with(listed.labels())
+            .with(carried(Object::Participant, "participants", "Participants", people()).means(FieldConcept::People))
+            .with(carried(Object::DealFollower, FOLLOWERS, "Followers", users()).means(FieldConcept::Followers))
             .with(pick("pipeline_id", "Pipeline", self.pipeline_options()).means(FieldConcept::Pipeline).read_only())
             .with(time("add_time", "Created").means(FieldConcept::CreatedAt).read_only())
             .with(time("stage_change_time", "Stage changed at").read_only());
         listed.complete(object, [])
+    }
+
+    /// Leads have no fields of their own: a deal's custom field is a lead's, too.
+    fn lead(&self) -> ObjectSchema {
+        let labels = self.lead_labels.iter();
+        let mut label_ids =
+            FieldSchema::new(LABELS, "Labels", FieldType::Options).means(FieldConcept::Labels).clearable();
+        label_ids.options =
+            labels.map(|label| OptionSchema { id: label.id.clone(), label: label.name.clone() }).collect();
+        let object = ObjectSchema::new(Object::Lead.name(), "Lead", ObjectConcept::Lead)
+            .with(name_field("title", "Title"))
+            .with(FieldSchema::new("value", "Value", FieldType::Money).means(FieldConcept::Amount).clearable())
+            .with(
+                FieldSchema::new("expected_close_date", "Expected close date", FieldType::Date)
+                    .means(FieldConcept::ExpectedCloseDate)
+                    .clearable(),
+            )
+            .with(link("person_id", "Contact person", "person").means(FieldConcept::Person).clearable())
+            .with(link("organization_id", "Organization", "organization").means(FieldConcept::Organization).clearable())
+            .with(owner())
+            .with(label_ids)
+            .with(FieldSchema::new("was_seen", "Seen", FieldType::Bool))
+            .with(FieldSchema::new("origin_id", "Origin id", text(255)).create_only())
+            .with(FieldSchema::new("is_archived", "Archived", FieldType::Bool).read_only())
+            .with(FieldSchema::new("source_name", "Source", text(255)).means(FieldConcept::LeadSource).read_only())
+            .with(time("add_time", "Created").means(FieldConcept::CreatedAt).read_only());
+        Listed::new(&self.deal_fields).complete(object, [])
+    }
+
+    /// What `due` and the like are in the interface's words: `convert/activity.rs`.
+    fn activity(&self, config: &PipedriveConfig) -> ObjectSchema {
+        let mut kind = FieldSchema::new("type", "Type", FieldType::Option).means(FieldConcept::Kind).required();
+        let live = self.activity_types.iter().filter(|kind| kind.active_flag != Some(false));
+        kind.options =
+            live.map(|kind| OptionSchema { id: kind.key_string.clone(), label: kind.name.clone() }).collect();
+        let attendees = FieldSchema::new("attendees", "Attendees", FieldType::Emails).means(FieldConcept::Attendees);
+        ObjectSchema::new(Object::Activity.name(), "Activity", ObjectConcept::Activity)
+            .with(FieldSchema::new("subject", "Subject", text(255)).means(FieldConcept::Subject).required())
+            .with(kind)
+            .with(time("due", "Due").means(FieldConcept::Due))
+            .with(FieldSchema::new("due_date", "Due day", FieldType::Date))
+            .with(time("end", "End").means(FieldConcept::End))
+            .with(FieldSchema::new("duration", "Duration", FieldType::Duration).means(FieldConcept::Duration))
+            .with(FieldSchema::new("done", "Done", FieldType::Bool).means(FieldConcept::Done))
+            .with(FieldSchema::new("note", "Note", FieldType::Rich).means(FieldConcept::Body))
+            .with(FieldSchema::new("location", "Location", text(255)).means(FieldConcept::Location))
+            .with(FieldSchema::new("public_description", "Public description", FieldType::LongText))
+            .with(FieldSchema::new("busy", "Busy", FieldType::Bool))
+            .with(link("deal_id", "Deal", "deal").means(FieldConcept::Deal))
+            .with(link("lead_id", "Lead", "lead").means(FieldConcept::Lead))
+            .with(link("person_id", "Contact person", "person").means(FieldConcept::Person))
+            .with(FieldSchema::new("participants", "Participants", people()).means(FieldConcept::People))
+            .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
+            .with(owner())
+            .with(if config.attendees { attendees } else { attendees.read_only() })
+            .with(time("add_time", "Created").means(FieldConcept::CreatedAt).read_only())
+            .with(time("marked_as_done_time", "Marked as done at").read_only())
+            .with(changed())
     }
 
     fn live_stages(&self) -> impl Iterator<Item = (&Pipeline, &Stage)> {
@@ -193,6 +284,8 @@ impl Account {
             (Object::Organization, &self.organization_fields),
             (Object::Person, &self.person_fields),
             (Object::Deal, &self.deal_fields),
+            // The same fields once more: what was made for leads is found as theirs.
+            (Object::Lead, &self.deal_fields),
         ];
         for (object, fields) in objects {
             let object = ObjectName::from(object.name());
@@ -204,7 +297,7 @@ impl Account {
                     item.ty = Some(field_type(&field.field_type));
                     item.options = options.clone().map(|option| option.label.clone()).collect();
                     items.push(ExistingItem { id: field.field_code.clone(), item });
-                } else if kind != ItemKind::Label {
+                } else if kind != ItemKind::Label || object == Object::Lead.name() {
                     continue;
                 }
                 items.extend(options.map(|option| ExistingItem {
@@ -213,6 +306,17 @@ impl Account {
                 }));
             }
         }
+        let activity = ObjectName::from(Object::Activity.name());
+        let live = self.activity_types.iter().filter(|kind| kind.active_flag != Some(false));
+        items.extend(live.map(|kind| ExistingItem {
+            id: kind.id.to_string(),
+            item: item(ItemKind::ActivityType, &activity, None, kind.name.clone()),
+        }));
+        let lead = ObjectName::from(Object::Lead.name());
+        items.extend(self.lead_labels.iter().map(|label| ExistingItem {
+            id: label.id.clone(),
+            item: item(ItemKind::Label, &lead, Some(LABELS.to_owned()), label.name.clone()),
+        }));
         items
     }
 }
@@ -248,6 +352,9 @@ impl<'a> Listed<'a> {
         }
         for field in self.fields.iter().filter(|field| field.is_custom_field) {
             object = object.with(custom(field));
+            if let Some(until) = until(field) {
+                object = object.with(until);
+            }
         }
         object.custom_fields = true;
         object.with(changed())
@@ -260,8 +367,16 @@ fn custom(field: &Field) -> FieldSchema {
             .custom()
             .clearable();
     schema.options = option_schemas(field);
-    // Ranges and types yet unknown are read as text and never written.
+    // Types yet unknown are read as text and never written.
     if schema.ty == FieldType::Any { schema.read_only() } else { schema }
+}
+
+/// The second end of a range, which is a field of its own for us.
+fn until(field: &Field) -> Option<FieldSchema> {
+    let ends = matches!(field.field_type.as_str(), "daterange" | "timerange");
+    let name = format!("{}{UNTIL}", field.field_code);
+    let label = format!("{} (until)", field.field_name);
+    ends.then(|| FieldSchema::new(name.as_str(), label, field_type(&field.field_type)).custom().clearable())
 }
 
 fn option_schemas(field: &Field) -> Vec<OptionSchema> {
@@ -282,8 +397,8 @@ fn field_type(name: &str) -> FieldType {
         "monetary" => FieldType::Money,
         "enum" => FieldType::Option,
         "set" => FieldType::Options,
-        "date" => FieldType::Date,
-        "time" => FieldType::Time,
+        "date" | "daterange" => FieldType::Date,
+        "time" | "timerange" => FieldType::Time,
         "address" => FieldType::Address,
         "user" => FieldType::link("user"),
         "org" => FieldType::link(Object::Organization.name()),
@@ -298,12 +413,13 @@ fn field_type(name: &str) -> FieldType {
 pub(crate) fn wire_type(ty: &FieldType) -> Option<&'static str> {
     Some(match ty {
         FieldType::Text { max: Some(max) } if *max > 255 => "text",
-        FieldType::Text { .. } | FieldType::Name | FieldType::Timestamp | FieldType::Local => "varchar",
+        FieldType::Text { .. } | FieldType::Name => "varchar",
+        FieldType::Timestamp | FieldType::Local | FieldType::Duration => "varchar",
         FieldType::Url | FieldType::LongText | FieldType::Rich => "text",
         FieldType::Emails | FieldType::Phones => "text",
         FieldType::Bool | FieldType::Option => "enum",
         FieldType::Options => "set",
-        FieldType::Int | FieldType::Decimal | FieldType::Duration => "double",
+        FieldType::Int | FieldType::Decimal => "double",
         FieldType::Date => "date",
         FieldType::Time => "time",
         FieldType::Money => "monetary",
@@ -326,8 +442,28 @@ fn note() -> ObjectSchema {
         .with(link("deal_id", "Deal", "deal").means(FieldConcept::Deal))
         .with(link("person_id", "Person", "person").means(FieldConcept::Person))
         .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
+        .with(link("lead_id", "Lead", "lead").means(FieldConcept::Lead))
         .with(author)
+        .with(FieldSchema::new("pinned_to_deal_flag", "Pinned to the deal", FieldType::Bool))
+        .with(FieldSchema::new("pinned_to_person_flag", "Pinned to the person", FieldType::Bool))
+        .with(FieldSchema::new("pinned_to_organization_flag", "Pinned to the organization", FieldType::Bool))
+        .with(FieldSchema::new("pinned_to_lead_flag", "Pinned to the lead", FieldType::Bool))
         .with(time("add_time", "Created").means(FieldConcept::CreatedAt))
+        .with(changed())
+}
+
+fn file() -> ObjectSchema {
+    ObjectSchema::new(Object::File.name(), "File", ObjectConcept::File)
+        .with(name_field("name", "Name"))
+        .with(link("deal_id", "Deal", "deal").means(FieldConcept::Deal))
+        .with(link("person_id", "Person", "person").means(FieldConcept::Person))
+        .with(link("org_id", "Organization", "organization").means(FieldConcept::Organization))
+        .with(link("lead_id", "Lead", "lead").means(FieldConcept::Lead))
+        .with(link("activity_id", "Activity", "activity"))
+        .with(FieldSchema::new("file_size", "Size", FieldType::Int).means(FieldConcept::Size).read_only())
+        .with(FieldSchema::new("file_type", "Type", text(255)).read_only())
+        .with(link("user_id", "Uploaded by", "user").read_only())
+        .with(time("add_time", "Created").means(FieldConcept::CreatedAt).read_only())
         .with(changed())
 }
 
@@ -339,6 +475,32 @@ fn relationship() -> ObjectSchema {
         .with(link("rel_linked_org_id", "Daughter organization", "organization").required())
         .with(time("add_time", "Created").read_only())
         .with(changed())
+}
+
+fn people() -> FieldType {
+    FieldType::Links { to: vec![Object::Person.name().into()] }
+}
+
+fn users() -> FieldType {
+    FieldType::Links { to: vec!["user".into()] }
+}
+
+/// Several links, each a record that is listed below this one.
+fn carried(object: Object, name: &str, label: &str, to: FieldType) -> FieldSchema {
+    let nest = object.nest().expect("it is nested");
+    let mut field = FieldSchema::new(name, label, to);
+    let (from, to) = (nest.at.into(), nest.adds.into());
+    field.carrier = Some(LinkCarrier { object: object.name().into(), from, to, constants: Vec::new() });
+    field
+}
+
+/// A participant or follower: the record it hangs on, and who is added.
+fn nested(object: Object, label: &str, adds: &str, whom: &str) -> ObjectSchema {
+    let nest = object.nest().expect("it is nested");
+    ObjectSchema::new(object.name(), label, ObjectConcept::Link)
+        .with(link(nest.at, "Record", nest.parent.name()).required())
+        .with(link(nest.adds, adds, whom).required())
+        .with(time("add_time", "Added").read_only())
 }
 
 fn item(kind: ItemKind, object: &ObjectName, parent: Option<String>, name: String) -> SchemaItem {

@@ -1,14 +1,25 @@
 //! Creating and updating records.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use crmkit_core::{
-    Destination, DestinationWriter, Error, ErrorKind, Fields, ObjectSchema, Operation, OperationKind, Provisioner,
-    Reader, RecordId, Remover, Result, Retry, Stored, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FieldName, FieldSchema, Fields, FileSink, ObjectSchema,
+    Operation, OperationKind, Provisioner, Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch,
+    Written,
     chrono::{DateTime, Utc},
     http::Request,
 };
 
-use crate::{Pipedrive, client::writing, connector::object_of, convert, object::Object};
+use crate::{
+    Pipedrive,
+    client::writing,
+    connector::object_of,
+    convert::{self, html_of, same_minute, visible_text},
+    files,
+    object::Object,
+    wire,
+};
 
 #[async_trait]
 impl DestinationWriter for Pipedrive {
@@ -26,6 +37,24 @@ impl DestinationWriter for Pipedrive {
         Ok(results)
     }
 
+    /// A contact counts among the participants of an activity; seconds may be lost; Markdown shows as it was typed; a file's name is
+    /// spelled as forms spell it.
+    fn respells(&self, field: &FieldSchema, written: &Value, stored: Option<&Value>) -> bool {
+        match (field.name.as_str(), written, stored) {
+            ("participants", Value::List(written), Some(Value::List(stored))) => {
+                written.iter().all(|person| stored.contains(person)) && stored.len() <= written.len() + 1
+            }
+            // Whether times of day keep their seconds, the documents leave open.
+            (name, written, Some(stored)) if same_minute(name, written, stored) => true,
+            // Markdown shows as it was typed.
+            (_, Value::Rich(written), Some(Value::Rich(stored))) => {
+                visible_text(&html_of(written)) == visible_text(&stored.text)
+            }
+            ("name", Value::Text(written), Some(Value::Text(stored))) => files::spelled(written) == **stored,
+            _ => false,
+        }
+    }
+
     fn reader(&self) -> Option<&dyn Reader> {
         Some(self)
     }
@@ -35,6 +64,10 @@ impl DestinationWriter for Pipedrive {
     }
 
     fn provisioner(&self) -> Option<&dyn Provisioner> {
+        Some(self)
+    }
+
+    fn file_sink(&self) -> Option<&dyn FileSink> {
         Some(self)
     }
 }
@@ -48,16 +81,24 @@ impl Pipedrive {
         send_before: DateTime<Utc>,
     ) -> Result<Written> {
         let stored = match &operation.kind {
+            OperationKind::Create if object.nest().is_some() => {
+                self.add(object, schema, &operation.fields, send_before).await?
+            }
+            OperationKind::Create if object == Object::File => {
+                let message = "files are stored with their bytes, through the file sink";
+                return Err(Error::new(ErrorKind::Rejected, object.create().operation, message, Retry::Never));
+            }
             OperationKind::Create => {
                 let body = convert::body(object, schema, &operation.fields, true)?;
-                self.record(object, schema, writing(object.create().request(), &body, send_before)).await?
+                self.send(object, schema, object.create().request(), body, send_before).await?
             }
             OperationKind::Update { id, .. } => self.update(object, schema, id, &operation.fields, send_before).await?,
         };
         Ok(Written { id: stored.id.clone(), stored: Some(stored) })
     }
 
-    /// Values that can be set on a create only are compared with what is stored, and refused where they differ.
+    /// Values that can be set on a create only are compared with what is stored, and refused where they differ. What the interface
+    /// keeps as one is written whole.
     async fn update(
         &self,
         object: Object,
@@ -66,43 +107,78 @@ impl Pipedrive {
         fields: &Fields,
         send_before: DateTime<Utc>,
     ) -> Result<Stored> {
+        let Some((update, get)) = object.update().zip(object.get()) else {
+            let message = "these are added and removed, and never changed";
+            return Err(Error::new(ErrorKind::Rejected, object.create().operation, message, Retry::Never));
+        };
         let once = |name: &str| object.set_once().contains(&name);
-        let mut fields = fields.clone();
-        let body = convert::body(object, schema, &fields, false)?;
-        let request = object.update().about(id.as_str())?;
-        if !fields.keys().any(|name| once(name.as_str())) {
-            return self.record(object, schema, writing(request, &body, send_before)).await;
+        let request = update.about(id.as_str())?;
+        let has_fixed = fields.keys().any(|name| once(name.as_str()));
+        let alone = convert::lacks_companions(object, schema, fields);
+        if !has_fixed && !alone {
+            let body = convert::body(object, schema, fields, false)?;
+            return self.send(object, schema, request, body, send_before).await;
         }
-        let stored = self.record(object, schema, object.get().about(id.as_str())?.send_before(send_before)).await?;
-        let as_stored = convert::body(object, schema, &writable(schema, &stored.fields), false)?;
-        let differs =
-            fields.keys().find(|name| once(name.as_str()) && body.get(name.as_str()) != as_stored.get(name.as_str()));
+        if !alone {
+            // What cannot be written at all is refused before anything is asked.
+            convert::body(object, schema, fields, false)?;
+        }
+        let stored = self.record(object, schema, get.about(id.as_str())?.send_before(send_before)).await?;
+        let mut fields = convert::with_companions(object, schema, fields.clone(), &stored.fields);
+        let body = convert::body(object, schema, &fields, false)?;
+        let fixed: Fields = fields.iter().filter(|(name, _)| once(name.as_str())).map(owned).collect();
+        let as_stored = stored.fields.iter().filter(|(name, _)| once(name.as_str())).map(owned).collect();
+        let as_stored = convert::body(object, schema, &as_stored, false)?;
+        let differs = fixed.keys().find(|name| body.get(name.as_str()) != as_stored.get(name.as_str()));
         if let Some(name) = differs {
             let message = "the field can be set only while the record is created, and the stored value differs";
-            return Err(Error::new(ErrorKind::Rejected, object.update().operation, message, Retry::Never)
-                .with_context("field", name));
+            return Err(
+                Error::new(ErrorKind::Rejected, update.operation, message, Retry::Never).with_context("field", name)
+            );
         }
         fields.retain(|name, _| !once(name.as_str()));
         if fields.is_empty() {
             return Ok(stored);
         }
         let body = convert::body(object, schema, &fields, false)?;
-        self.record(object, schema, writing(request, &body, send_before)).await
+        self.send(object, schema, request, body, send_before).await
+    }
+
+    /// Writes a record. A refusal applies nothing: where it names what the documents leave open how to spell, the other spelling is
+    /// tried, and kept once it was taken.
+    async fn send(
+        &self,
+        object: Object,
+        schema: &ObjectSchema,
+        request: Request,
+        body: wire::Object,
+        send_before: DateTime<Utc>,
+    ) -> Result<Stored> {
+        let (other, differing) = convert::respelled(object, schema, &body);
+        if differing.is_empty() {
+            return self.record(object, schema, writing(request, &body, send_before)).await;
+        }
+        let kept = &self.respelled[usize::from(object == Object::Lead)];
+        let respelled = kept.load(Ordering::Relaxed);
+        let (first, second) = if respelled { (other, body) } else { (body, other) };
+        let refused = match self.record(object, schema, writing(request.clone(), &first, send_before)).await {
+            Err(error) if error.kind() == ErrorKind::Rejected => error,
+            result => return result,
+        };
+        if !differing.iter().any(|key| refused.message().contains(key.as_str())) {
+            return Err(refused);
+        }
+        let stored = self.record(object, schema, writing(request, &second, send_before)).await?;
+        kept.store(!respelled, Ordering::Relaxed);
+        Ok(stored)
     }
 
     /// Sends a request that is answered with one record.
     pub(crate) async fn record(&self, object: Object, schema: &ObjectSchema, request: Request) -> Result<Stored> {
-        Ok(match object {
-            Object::Organization | Object::Person | Object::Deal => {
-                convert::stored_entity(object, schema, &self.client.data(request).await?)
-            }
-            Object::Note => convert::stored_note(schema, &self.client.data(request).await?),
-            Object::Relationship => convert::stored_relationship(schema, &self.client.data(request).await?),
-        })
+        Ok(convert::stored(object, schema, self.client.data(request).await?))
     }
 }
 
-fn writable(schema: &ObjectSchema, fields: &Fields) -> Fields {
-    let settable = |name: &&crmkit_core::FieldName| schema.fields.get(*name).is_some_and(|field| field.writable);
-    fields.keys().filter(settable).map(|name| (name.clone(), fields[name].clone())).collect()
+fn owned((name, value): (&FieldName, &Value)) -> (FieldName, Value) {
+    (name.clone(), value.clone())
 }

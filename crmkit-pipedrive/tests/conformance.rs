@@ -22,7 +22,7 @@ struct Bench {
     simulator: PipedriveSimulator,
     crm: Arc<Pipedrive>,
     marker: FieldName,
-    /// Something for notes and relations to hang on, written before the rules begin.
+    /// Records for others to hang on, written before the rules begin.
     anchors: Vec<RecordRef>,
 }
 
@@ -38,24 +38,29 @@ impl Bench {
             kind: ItemKind::Field,
             object: object.into(),
             parent: None,
-            name: "crmkit_id".into(),
+            name: if object == "lead" { "crmkit_id (lead)" } else { "crmkit_id" }.into(),
             ty: Some(FieldType::Text { max: Some(255) }),
             options: Vec::new(),
             probability: None,
             conditions: Vec::new(),
         };
-        let has_marker = matches!(object, "organization" | "person" | "deal");
+        let has_marker = matches!(object, "organization" | "person" | "deal" | "lead");
         let marker = match has_marker {
             true => crm.provisioner().unwrap().create(&marker, soon).await.unwrap(),
             false => String::new(),
         };
         let mut bench = Self { simulator, crm, marker: marker.into(), anchors: Vec::new() };
         for index in 0..anchors {
-            let fields = [("name".into(), Value::text(format!("anchor {index}")))].into_iter().collect();
+            let (anchor, name) = match object {
+                "deal_participant" if index == 0 => ("deal", "title"),
+                "deal_participant" => ("person", "name"),
+                _ => ("organization", "name"),
+            };
+            let fields = [(name.into(), Value::text(format!("anchor {index}")))].into_iter().collect();
             let operations = vec![Operation { kind: OperationKind::Create, fields }];
-            let batch = WriteBatch { object: "organization".into(), operations, send_before: soon };
+            let batch = WriteBatch { object: anchor.into(), operations, send_before: soon };
             let id = bench.crm.write(&batch).await.unwrap().remove(0).unwrap().id;
-            bench.anchors.push(RecordRef::new("organization", id));
+            bench.anchors.push(RecordRef::new(anchor, id));
         }
         bench
     }
@@ -184,6 +189,58 @@ fn note(bench: &Bench, n: usize) -> Fields {
     ])
 }
 
+fn lead(bench: &Bench, n: usize) -> Fields {
+    let mut fields = fields([
+        ("title", Value::text(format!("Lead {n}"))),
+        ("organization_id", Value::link(bench.anchors[0].clone())),
+    ]);
+    fields.insert(bench.marker.clone(), Value::text(format!("key-{n}")));
+    fields
+}
+
+fn bad_lead(_: &Bench) -> Fields {
+    fields([("title", Value::text("x")), ("organization_id", Value::link(RecordRef::new("organization", "987654")))])
+}
+
+fn activity(bench: &Bench, n: usize) -> Fields {
+    fields([
+        ("subject", Value::text(format!("Call {n}"))),
+        ("type", Value::option("call")),
+        ("due", Value::Timestamp("2018-01-02T03:04:05Z".parse().unwrap())),
+        ("end", Value::Timestamp("2018-01-02T03:34:05Z".parse().unwrap())),
+        ("note", Value::Rich(Arc::new(RichText { markup: Markup::Html, text: "<p>said <b>yes</b></p>".into() }))),
+        ("org_id", Value::link(bench.anchors[0].clone())),
+    ])
+}
+
+fn bad_activity(_: &Bench) -> Fields {
+    fields([
+        ("subject", Value::text("x")),
+        ("type", Value::option("call")),
+        ("org_id", Value::link(RecordRef::new("organization", "987654"))),
+    ])
+}
+
+/// What tells an activity from others.
+fn activity_witness(_: &Bench, fields: &Fields) -> Fields {
+    ["subject", "type", "due", "note", "org_id"].iter().map(|name| ((*name).into(), fields[*name].clone())).collect()
+}
+
+/// The first anchor is a deal.
+fn participant(bench: &Bench, n: usize) -> Fields {
+    fields([
+        ("deal_id", Value::link(bench.anchors[0].clone())),
+        ("person_id", Value::link(bench.anchors[n + 1].clone())),
+    ])
+}
+
+fn bad_participant(bench: &Bench) -> Fields {
+    fields([
+        ("deal_id", Value::link(bench.anchors[0].clone())),
+        ("person_id", Value::link(RecordRef::new("person", "987654"))),
+    ])
+}
+
 fn relation(bench: &Bench, n: usize) -> Fields {
     fields([
         ("type", Value::option("parent")),
@@ -212,6 +269,33 @@ mod notes {
     use super::*;
     harness!(Notes, "note", "/api/v1/notes", 1, plain, note, bad_note, whole);
     crmkit_core::conformance_tests!(destination, Notes);
+}
+
+mod leads {
+    use super::*;
+    harness!(Leads, "lead", "/api/v1/leads", 1, plain, lead, bad_lead, marker);
+    crmkit_core::conformance_tests!(destination, Leads);
+}
+
+mod activities {
+    use super::*;
+    harness!(Activities, "activity", "/api/v2/activities", 1, plain, activity, bad_activity, activity_witness);
+    crmkit_core::conformance_tests!(destination, Activities);
+}
+
+mod participants {
+    use super::*;
+    harness!(
+        Participants,
+        "deal_participant",
+        "/api/v1/deals/{}/participants",
+        8,
+        plain,
+        participant,
+        bad_participant,
+        whole
+    );
+    crmkit_core::conformance_tests!(destination, Participants);
 }
 
 mod relations {

@@ -5,16 +5,17 @@
 use std::sync::Arc;
 
 use crmkit_core::{
-    Address, Destination, DestinationWriter, ErrorKind, FieldName, FieldType, Fields, ItemKind, Labelled, Markup,
-    Money, ObjectName, Operation, OperationKind, PageRequest, Permission, Probe, Reader as _, RecordId, RecordRef,
-    Retry, RichText, SchemaItem, SystemClock, Value, WriteBatch, Written,
+    Address, Destination, DestinationWriter, ErrorKind, FieldName, FieldSchema, FieldType, Fields, ItemKind, Labelled,
+    Markup, Money, ObjectName, Operation, OperationKind, PageRequest, Permission, Probe, Reader as _, RecordId,
+    RecordRef, Retry, RichText, SchemaItem, SystemClock, Value, WriteBatch, Written,
     chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc},
     rust_decimal::Decimal,
 };
 use crmkit_pipedrive::{
     Pipedrive, PipedriveConfig,
-    simulator::{PipedriveSimulator, Switches},
+    simulator::{DueTimes, PipedriveSimulator, SetNotation, Stray, Switches},
 };
+use futures::{StreamExt, TryStreamExt, stream};
 
 struct World {
     simulator: PipedriveSimulator,
@@ -249,6 +250,71 @@ async fn every_writable_field_comes_back_equal() {
     ]);
     world.round("deal", lost.clone()).await;
 
+    let hot = labels.object(&"lead".into()).unwrap().fields["label_ids"].options[0].id.clone();
+    let lead_customs = deal.iter().filter(|(name, _)| name.as_str().len() == 40);
+    let mut lead = fields([
+        ("title", Value::text("Perhaps")),
+        ("value", money("250", "USD")),
+        ("expected_close_date", day("2027-06-01")),
+        ("person_id", link("person", &ann)),
+        ("organization_id", link("organization", &org)),
+        ("owner_id", user("2")),
+        ("label_ids", picks(&[&hot])),
+        ("was_seen", Value::Bool(true)),
+        ("origin_id", Value::text("source 7")),
+    ]);
+    lead.extend(lead_customs.map(|(name, value)| (name.clone(), value.clone())));
+    let perhaps = world.round("lead", lead.clone()).await;
+
+    let bob = world.create("person", fields([("name", Value::text("Bob"))])).await;
+    let meeting = fields([
+        ("subject", Value::text("Kick-off")),
+        ("type", Value::option("meeting")),
+        ("due", moment("2023-05-06T07:08:00Z")),
+        ("due_date", day("2023-05-06")),
+        ("end", moment("2023-05-06T08:38:00Z")),
+        ("duration", Value::Duration(5400)),
+        ("done", Value::Bool(true)),
+        ("busy", Value::Bool(true)),
+        ("note", html("<p>went <b>well</b></p>")),
+        ("location", Value::text("12 Mill Lane, Leeds")),
+        ("public_description", Value::text("all welcome")),
+        ("deal_id", link("deal", &renewal)),
+        ("person_id", link("person", &ann)),
+        ("participants", Value::List([link("person", &ann), link("person", &bob)].into())),
+        ("org_id", link("organization", &org)),
+        ("owner_id", user("2")),
+    ]);
+    world.round("activity", meeting.clone()).await;
+    let task = fields([
+        ("subject", Value::text("Ask again")),
+        ("type", Value::option("task")),
+        ("due_date", day("2023-05-06")),
+        ("lead_id", link("lead", &perhaps)),
+    ]);
+    world.round("activity", task.clone()).await;
+
+    let pinned = |flag: &'static str, link: (&'static str, Value)| {
+        fields([("content", html("<p>Pinned</p>")), link, (flag, Value::Bool(true))])
+    };
+    let pins = [
+        pinned("pinned_to_deal_flag", ("deal_id", link("deal", &renewal))),
+        pinned("pinned_to_person_flag", ("person_id", link("person", &ann))),
+        pinned("pinned_to_organization_flag", ("org_id", link("organization", &org))),
+        pinned("pinned_to_lead_flag", ("lead_id", link("lead", &perhaps))),
+    ];
+    for pin in &pins {
+        world.round("note", pin.clone()).await;
+    }
+    let follower = fields([("org_id", link("organization", &org)), ("user_id", user("3"))]);
+    world.round("organization_follower", follower.clone()).await;
+    let person_follower = fields([("person_id", link("person", &ann)), ("user_id", user("2"))]);
+    world.round("person_follower", person_follower.clone()).await;
+    let deal_follower = fields([("deal_id", link("deal", &renewal)), ("user_id", user("3"))]);
+    world.round("deal_follower", deal_follower.clone()).await;
+    let participant = fields([("deal_id", link("deal", &renewal)), ("person_id", link("person", &bob))]);
+    world.round("deal_participant", participant.clone()).await;
+
     let note = fields([
         ("content", html("<p>Hello <b>there</b></p>")),
         ("deal_id", link("deal", &renewal)),
@@ -272,7 +338,13 @@ async fn every_writable_field_comes_back_equal() {
         ("organization", vec![&organization]),
         ("person", vec![&person]),
         ("deal", vec![&deal, &lost]),
-        ("note", vec![&note]),
+        ("lead", vec![&lead]),
+        ("activity", vec![&meeting, &task]),
+        ("note", [&note].into_iter().chain(&pins).collect()),
+        ("deal_participant", vec![&participant]),
+        ("organization_follower", vec![&follower]),
+        ("person_follower", vec![&person_follower]),
+        ("deal_follower", vec![&deal_follower]),
         ("organization_relationship", vec![&parent]),
     ];
     let schema = world.describe().await.schema;
@@ -283,8 +355,8 @@ async fn every_writable_field_comes_back_equal() {
         }
     }
     let attached = world.crm.fetch(&"organization".into(), &[org]).await.unwrap().remove(0).unwrap().attached;
-    let counts: Vec<_> = ["note", "person", "deal"].iter().map(|object| attached[*object]).collect();
-    assert_eq!(counts, [1, 1, 1]);
+    let counts: Vec<_> = ["note", "person", "deal", "activity"].iter().map(|object| attached[*object]).collect();
+    assert_eq!(counts, [2, 1, 1, 1]);
 }
 
 #[tokio::test]
@@ -382,9 +454,23 @@ async fn the_account_tells_who_it_is() {
     assert_eq!(described.permissions["schema"], Permission::Yes);
     assert_eq!(described.permissions["see_all"], Permission::Unknown);
     let objects: Vec<_> = described.schema.objects.keys().map(ObjectName::as_str).collect();
-    assert_eq!(objects, ["organization", "person", "deal", "note", "organization_relationship"]);
+    let expected = [
+        "organization",
+        "person",
+        "deal",
+        "lead",
+        "activity",
+        "note",
+        "file",
+        "organization_relationship",
+        "deal_participant",
+        "organization_follower",
+        "person_follower",
+        "deal_follower",
+    ];
+    assert_eq!(objects, expected);
     let requests = world.simulator.requests();
-    assert_eq!(requests.len(), 7, "one request per list");
+    assert_eq!(requests.len(), 9, "one request per list");
 }
 
 #[tokio::test]
@@ -530,4 +616,154 @@ async fn a_trashed_record_is_marked_or_gone_as_the_account_has_it() {
         assert_eq!(found[0].as_ref().map(|stored| stored.trashed), readable.then_some(true));
         assert_eq!(found[1].as_ref().map(|stored| &stored.id), Some(&kept));
     }
+}
+
+/// Who owns a record follows it, and a deal's contact takes part in it: adding them again is no error, and taking that back removes
+/// nobody.
+#[tokio::test]
+async fn who_was_there_before_stays() {
+    for again in [Stray::Refused, Stray::Ignored] {
+        let world = World::new().await;
+        let mut switches = Switches::default();
+        switches.participant_again = again;
+        world.simulator.set_switches(switches).unwrap();
+        let ann = world.create("person", fields([("name", Value::text("Ann"))])).await;
+        let deal =
+            fields([("title", Value::text("Deal")), ("person_id", link("person", &ann)), ("owner_id", user("2"))]);
+        let deal = world.create("deal", deal).await;
+        let before = world.simulator.dump();
+        let contact = fields([("deal_id", link("deal", &deal)), ("person_id", link("person", &ann))]);
+        let owner = fields([("deal_id", link("deal", &deal)), ("user_id", user("2"))]);
+        for (object, record) in [("deal_participant", contact), ("deal_follower", owner)] {
+            let id = world.round(object, record).await;
+            world.crm.remover().unwrap().remove(&object.into(), &id, None, soon()).await.unwrap();
+            let found = world.crm.fetch(&object.into(), &[id]).await.unwrap();
+            assert!(found[0].is_some(), "{object} is still there");
+        }
+        let rows = |dump: &serde_json::Value| dump["companies"][0]["store"]["tables"]["deals"].clone();
+        assert_eq!(rows(&before), rows(&world.simulator.dump()));
+    }
+}
+
+/// Where the documents leave a spelling open, the account decides.
+#[tokio::test]
+async fn spellings_that_the_documents_leave_open_are_found_out() {
+    use DueTimes::{Minutes, Seconds};
+    use SetNotation::{Array, Text};
+    for (sets, times) in [(Text, Seconds), (Array, Minutes), (Text, Minutes), (Array, Seconds)] {
+        let world = World::new().await;
+        let mut switches = Switches::default();
+        (switches.lead_sets, switches.due_times) = (sets, times);
+        switches.times_have_seconds = times == Seconds;
+        world.simulator.set_switches(switches).unwrap();
+        let code = world.field("deal", "colours", FieldType::Options, &["red", "green"]).await;
+        let org = world.create("organization", fields([("name", Value::text("Acme"))])).await;
+        let schema = world.describe().await.schema;
+        let ids: Vec<_> = schema.object(&"lead".into()).unwrap().fields[code.as_str()]
+            .options
+            .iter()
+            .map(|it| it.id.clone())
+            .collect();
+        for n in 0..3 {
+            let mut lead = fields([("title", Value::text("Lead")), ("organization_id", link("organization", &org))]);
+            lead.insert(code.as_str().into(), picks(&[&ids[0], &ids[1]]));
+            world.round("lead", lead).await;
+            let call = fields([
+                ("subject", Value::text(format!("Call {n}"))),
+                ("type", Value::option("call")),
+                ("due", moment("2023-05-06T07:08:00Z")),
+                ("duration", Value::Duration(600)),
+            ]);
+            world.round("activity", call).await;
+        }
+        let refused = world.simulator.requests().iter().filter(|request| request.status == Some(400)).count();
+        assert!(refused <= 2, "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn files_are_streamed_and_read_back() {
+    for redirects in [false, true] {
+        let world = World::new().await;
+        let mut switches = Switches::default();
+        switches.download_redirects = redirects;
+        world.simulator.set_switches(switches).unwrap();
+        let org = world.create("organization", fields([("name", Value::text("Acme"))])).await;
+        let deal = world
+            .create("deal", fields([("title", Value::text("Deal")), ("org_id", link("organization", &org))]))
+            .await;
+        let lead = fields([("title", Value::text("Lead")), ("organization_id", link("organization", &org))]);
+        let lead = world.create("lead", lead).await;
+        let file = fields([
+            ("name", Value::text("Plan \"B\" für Ann.pdf")),
+            ("org_id", link("organization", &org)),
+            ("deal_id", link("deal", &deal)),
+            ("lead_id", link("lead", &lead)),
+        ]);
+        let content: Vec<u8> = (0..700_000_u32).map(|at| (at % 251) as u8).collect();
+        let chunks: Vec<_> = content.chunks(64 * 1024).map(|chunk| Ok(chunk.into())).collect();
+        let sink = world.crm.file_sink().unwrap();
+        let sent_after = Utc::now() - TimeDelta::seconds(2);
+        let written = sink.store(&"file".into(), &file, stream::iter(chunks).boxed(), soon()).await.unwrap();
+        let read = world.crm.fetch(&"file".into(), std::slice::from_ref(&written.id)).await.unwrap().remove(0).unwrap();
+        for (name, value) in &file {
+            let (field, stored) = (FieldSchema::new(name.clone(), "", FieldType::text()), read.fields.get(name));
+            assert!(stored == Some(value) || world.crm.respells(&field, value, stored), "{name}: {stored:?}");
+        }
+        assert_eq!(read.fields["file_size"], Value::Int(700_000));
+        let back: Vec<_> = sink.open(&"file".into(), &written.id).await.unwrap().try_collect().await.unwrap();
+        assert!(back.concat() == content, "redirects: {redirects}");
+        let found = world.crm.find(&"file".into(), &[Probe { fields: file.clone(), sent_after }]).await.unwrap();
+        assert_eq!(found[0].iter().map(|stored| &stored.id).collect::<Vec<_>>(), [&written.id]);
+        world.crm.remover().unwrap().remove(&"file".into(), &written.id, None, soon()).await.unwrap();
+        let gone = world.crm.fetch(&"file".into(), &[written.id]).await.unwrap().remove(0);
+        assert!(gone.is_none_or(|stored| stored.trashed));
+    }
+}
+
+#[tokio::test]
+async fn a_file_over_the_limit_is_broken_off_and_leaves_nothing() {
+    let simulator = PipedriveSimulator::builder().limits(false).start().await.unwrap();
+    let mut config = PipedriveConfig::at(simulator.url(), simulator.token());
+    (config.unlimited, config.max_file_bytes) = (true, 1_000);
+    let crm = Pipedrive::builder(config, Arc::new(SystemClock)).build().unwrap();
+    assert_eq!(crm.describe().await.unwrap().abilities["file"].max_bytes, Some(1_000));
+    let store = |bytes: usize| {
+        let chunks: Vec<_> = vec![0_u8; bytes].chunks(300).map(|chunk| Ok(chunk.into())).collect();
+        let file = fields([("name", Value::text("big.bin"))]);
+        let sink = crm.file_sink().unwrap();
+        async move { sink.store(&"file".into(), &file, stream::iter(chunks).boxed(), soon()).await }
+    };
+    let error = store(1_001).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Rejected, Retry::Never), "{error}");
+    let files = || simulator.dump()["companies"][0]["store"]["tables"]["files"].as_array().map_or(0, Vec::len);
+    assert_eq!(files(), 0);
+    store(1_000).await.unwrap();
+    assert_eq!(files(), 1);
+    // An account that takes less than we thought says so, and is not asked again.
+    let mut switches = Switches::default();
+    switches.file_bytes = 500;
+    simulator.set_switches(switches).unwrap();
+    let error = store(900).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Rejected, Retry::Never), "{error}");
+}
+
+/// The interface knows HTML only: Markdown shows as it was typed, and is found and compared by that.
+#[tokio::test]
+async fn markdown_shows_as_it_was_typed() {
+    let world = World::new().await;
+    let org = world.create("organization", fields([("name", Value::text("Acme"))])).await;
+    let typed = "# Plan\n\n1. a < b & *c*\n2. [two](https://a.example/)";
+    let markdown = Value::Rich(Arc::new(RichText { markup: Markup::Markdown, text: typed.into() }));
+    let note = fields([("content", markdown.clone()), ("org_id", link("organization", &org))]);
+    let sent_after = Utc::now() - TimeDelta::seconds(2);
+    let id = world.create("note", note.clone()).await;
+    let found = world.crm.find(&"note".into(), &[Probe { fields: note, sent_after }]).await.unwrap();
+    assert_eq!(found[0].iter().map(|stored| &stored.id).collect::<Vec<_>>(), [&id]);
+    let stored = &found[0][0].fields["content"];
+    let Value::Rich(shown) = stored else { panic!("{stored:?}") };
+    assert_eq!(crmkit_core::visible_text(&shown.text), typed.split_whitespace().collect::<Vec<_>>().join(" "));
+    let content = FieldSchema::new("content", "Content", FieldType::Rich);
+    assert!(world.crm.respells(&content, &markdown, Some(stored)));
+    assert!(!world.crm.respells(&content, &html("<p>other</p>"), Some(stored)));
 }

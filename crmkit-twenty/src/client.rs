@@ -1,10 +1,12 @@
 //! Requests and answers, without knowing what they mean.
 
 use crmkit_core::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, FileStream, Result,
+    chrono::{DateTime, Utc},
     http::{Request, Transport, reqwest::Method},
 };
 use serde_json::{Value as Json, json};
+use url::Url;
 
 use crate::{builder::RECORDS, refusal::Refusal};
 
@@ -37,6 +39,43 @@ impl Client {
         let body: Json = answer.json(&request)?;
         let failed = answer.status >= 400 || body["errors"][0].is_object();
         Ok(if failed { Err(Refusal::of(&body)) } else { Ok(body) })
+    }
+
+    /// An answer of which parts may be refused.
+    pub(crate) async fn raw(&self, request: Request) -> Result<Json> {
+        self.transport.send(request.clone()).await?.json(&request)
+    }
+
+    /// The answer to a request whose body is a stream.
+    pub(crate) async fn upload(&self, request: Request, content_type: &str, bytes: FileStream) -> Result<Json> {
+        let operation = request.operation();
+        let answer = self.transport.upload(request.clone(), content_type, bytes).await?;
+        let body: Json = answer.json(&request)?;
+        let failed = answer.status >= 400 || body["errors"][0].is_object();
+        if failed { Err(Refusal::of(&body).error(operation)) } else { Ok(body) }
+    }
+
+    /// Puts a file where the server said: an address that needs no key, at the server itself or at a store.
+    pub(crate) async fn put(
+        &self,
+        url: &Url,
+        content_type: &str,
+        size: u64,
+        bytes: FileStream,
+        send_before: DateTime<Utc>,
+    ) -> Result<()> {
+        let mut request =
+            Request::new("twenty.file.store", Method::PUT, url.path()).send_before(send_before).length(size);
+        for (name, value) in url.query_pairs() {
+            request = request.query(name.into_owned(), value);
+        }
+        let store = self.transport.presigned(&url.origin().ascii_serialization())?;
+        store.upload(request, content_type, bytes).await.map(drop)
+    }
+
+    /// The bytes behind an address of the server.
+    pub(crate) async fn download(&self, request: Request) -> Result<FileStream> {
+        self.transport.download(request).await
     }
 
     /// An answer; a refusal is an error.

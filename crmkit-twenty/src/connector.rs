@@ -1,6 +1,9 @@
 //! The connector: one workspace, and what it last said about itself.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use crmkit_core::{
     Allowance, AllowanceWindow, Clock, CostUnit, Destination, Error, ErrorKind, ObjectCost, ObjectName, ObjectSchema,
@@ -33,6 +36,8 @@ pub struct Twenty {
     workspace: Mutex<Option<Arc<Workspace>>>,
     /// Changes of the schema are made one at a time: the server does not bear several.
     pub(crate) schema_change: Mutex<()>,
+    /// The server was seen to count each update of a call.
+    counts_updates: AtomicBool,
 }
 
 impl Twenty {
@@ -42,7 +47,22 @@ impl Twenty {
     }
 
     pub(crate) fn new(client: Client, config: TwentyConfig) -> Self {
-        Self { client, config, workspace: Mutex::default(), schema_change: Mutex::default() }
+        Self {
+            client,
+            config,
+            workspace: Mutex::default(),
+            schema_change: Mutex::default(),
+            counts_updates: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether several updates in one call are as dear as a call for each.
+    pub(crate) fn counts_updates(&self) -> bool {
+        self.counts_updates.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_updates(&self) {
+        self.counts_updates.store(true, Ordering::Relaxed);
     }
 
     /// Asks the workspace about itself and keeps the schema.

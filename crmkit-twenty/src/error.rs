@@ -14,6 +14,8 @@ use crmkit_core::{
 };
 use serde_json::Value as Json;
 
+use crate::files::OPEN;
+
 /// No header tells how long. The bucket fills again once calls are 600 ms apart.
 const THROTTLED: Duration = Duration::from_secs(2);
 const OUTAGE: Duration = Duration::from_secs(5);
@@ -47,11 +49,16 @@ impl Dialect for TwentyDialect {
         };
         let refused = || Verdict::Unauthorized(error(ErrorKind::Auth, Retry::Never, "the API key was refused"));
         match answer.status {
+            // The bytes of a file.
+            200..=299 if request.operation() == OPEN => Verdict::Done,
             200..=299 => match json.as_ref() {
                 None => {
                     Verdict::Failed(error(ErrorKind::Protocol, request.uncertain(OUTAGE), "the answer is not JSON"))
                 }
-                // The other interface answers everything with 200.
+                // The other interface answers everything with 200. Where some of it was done, the sender reads what was not.
+                Some(json) if json["data"].as_object().is_some_and(|data| !data.values().all(Json::is_null)) => {
+                    Verdict::Done
+                }
                 Some(json) => {
                     match (&json["errors"][0]["extensions"]["code"], &json["errors"][0]["extensions"]["subCode"]) {
                         (_, Json::String(code)) if code == "LIMIT_REACHED" => throttled(),
@@ -81,6 +88,15 @@ impl Dialect for TwentyDialect {
             )),
             _ => Verdict::Failed(error(ErrorKind::Protocol, Retry::Never, "no document describes this answer")),
         }
+    }
+}
+
+/// The same error, for another record.
+pub(crate) fn again(error: &Error) -> Error {
+    let told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
+    match error.until() {
+        Some(until) => told.with_until(until),
+        None => told,
     }
 }
 
@@ -121,6 +137,8 @@ mod tests {
         assert!(matches!(verdict(429, "{}", true), Verdict::Throttled { .. }));
         let limited = r#"{"errors":[{"extensions":{"code":"BAD_USER_INPUT","subCode":"LIMIT_REACHED"}}]}"#;
         assert!(matches!(verdict(200, limited, false), Verdict::Throttled { .. }));
+        let partly = limited.replacen('{', r#"{"data":{"r0":{"id":"1"},"r1":null},"#, 1);
+        assert!(matches!(verdict(200, &partly, false), Verdict::Done));
         let refused = r#"{"errors":[{"extensions":{"code":"UNAUTHENTICATED"}}]}"#;
         assert!(matches!(verdict(200, refused, false), Verdict::Unauthorized(_)));
     }

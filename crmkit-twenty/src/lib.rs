@@ -30,7 +30,10 @@ mod client;
 mod config;
 mod connector;
 mod convert;
+mod csv;
 mod error;
+mod files;
+mod junction;
 mod metadata;
 mod naming;
 mod provisioner;
@@ -40,11 +43,13 @@ mod remover;
 mod schema;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+mod updates;
 mod writer;
 
 pub use builder::{TwentyBuilder, windows};
 pub use config::TwentyConfig;
 pub use connector::Twenty;
+pub use csv::{Attached, CSV_KIND, DeliveredFile, Delivery, TwentyCsv};
 
 /// The connector's kind in configurations and documents.
 pub const KIND: &str = "twenty";

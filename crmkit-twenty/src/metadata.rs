@@ -14,6 +14,7 @@ pub(crate) struct MetaObject {
     pub(crate) label_plural: String,
     pub(crate) is_system: bool,
     pub(crate) is_custom: bool,
+    pub(crate) description: String,
     /// The field that people see a record by.
     pub(crate) label_field: Option<String>,
     pub(crate) fields: Vec<MetaField>,
@@ -36,6 +37,11 @@ pub(crate) struct MetaField {
 }
 
 impl MetaField {
+    /// Whether it is the other side of a relation: many records point here.
+    pub(crate) fn is_many(&self) -> bool {
+        self.settings["relationType"] == "ONE_TO_MANY"
+    }
+
     /// The name that values are written under: a relation's column.
     pub(crate) fn column(&self) -> String {
         match (self.is_link(), self.settings["joinColumnName"].as_str()) {
@@ -97,6 +103,7 @@ pub(crate) fn read(objects: &[Json], relations: &Json) -> Vec<MetaObject> {
                 label_plural: text(&object["labelPlural"]),
                 is_system: object["isSystem"] == true,
                 is_custom: is_custom(object),
+                description: text(&object["description"]),
                 label_field: shown.map(|field| field.name.clone()),
                 fields,
             }

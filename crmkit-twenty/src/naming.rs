@@ -105,6 +105,30 @@ pub(crate) fn field_name(label: &str, taken: impl Fn(&str) -> bool) -> String {
     free
 }
 
+/// The name of a new object with this label, in the singular and the plural, and its label in the plural.
+pub(crate) fn object_names(label: &str, taken: impl Fn(&str) -> bool) -> (String, String, String) {
+    let singular = field_name(label, &taken);
+    let many = plural(label);
+    // Both are one namespace, in any spelling of their letters.
+    let taken = |name: &str| taken(name) || name.eq_ignore_ascii_case(&singular);
+    let several = field_name(&many, taken);
+    (singular, several, many)
+}
+
+/// The plural of an English word; of another language, at least another word.
+fn plural(label: &str) -> String {
+    let lower = label.to_lowercase();
+    let before = lower.chars().rev().nth(1);
+    match lower.chars().last() {
+        Some('s' | 'x' | 'z') => format!("{label}es"),
+        Some('h') if matches!(before, Some('c' | 's')) => format!("{label}es"),
+        Some('y') if !matches!(before, Some('a' | 'e' | 'i' | 'o' | 'u') | None) => {
+            format!("{}ies", &label[..label.len() - 1])
+        }
+        _ => format!("{label}s"),
+    }
+}
+
 /// The value of a new option with this label.
 pub(crate) fn option_value(label: &str, taken: impl Fn(&str) -> bool) -> String {
     let mut value = words(label).join("_").to_uppercase();
@@ -148,6 +172,24 @@ mod tests {
         }
         assert!(field_name("名前", |_| false).starts_with("field"));
         assert!(field_name(&"x".repeat(200), |_| false).len() <= 63);
+    }
+
+    #[test]
+    fn objects_get_two_names() {
+        let cases = [
+            ("Pet", "pet", "pets", "Pets"),
+            ("Service Visit", "serviceVisit", "serviceVisits", "Service Visits"),
+            ("Company", "companyCustom", "companiesCustom", "Companies"),
+            ("Event", "eventCustom", "eventsCustom", "Events"),
+            ("Licences", "licences", "licenceses", "Licenceses"),
+            ("Tray", "tray", "trays", "Trays"),
+        ];
+        for (label, singular, plural, labels) in cases {
+            let names = object_names(label, |name| ["company", "companies"].contains(&name));
+            assert_eq!(names, (singular.to_owned(), plural.to_owned(), labels.to_owned()));
+        }
+        let (singular, plural, _) = object_names(&"x".repeat(200), |_| false);
+        assert!(singular.len() <= 63 && plural.len() <= 63 && singular != plural);
     }
 
     #[test]

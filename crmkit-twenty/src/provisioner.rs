@@ -10,10 +10,12 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Twenty,
-    client::metadata,
+    client::{metadata, records},
     connector::Target,
-    metadata::MetaField,
-    naming::{field_name, option_value},
+    junction::ends,
+    metadata::{MetaField, MetaObject},
+    naming::{field_name, object_names, option_value},
+    reader::TRASHED_TOO,
     remover::gone,
     schema::{STAGE_JOINT, Workspace, wire_type},
 };
@@ -30,6 +32,11 @@ impl Provisioner for Twenty {
         // What others changed meanwhile is seen: names have to be free, and lists of options are sent whole.
         self.forget_schema().await;
         let workspace = self.workspace().await?;
+        if item.kind == ItemKind::Object {
+            let created = self.create_object(&workspace, &item.name, "", send_before).await;
+            self.forget_schema().await;
+            return created;
+        }
         let target = Target::of(&workspace, &item.object, CREATE)?;
         let created = match item.kind {
             ItemKind::Field => self.create_field(&workspace, target, item, send_before).await,
@@ -52,7 +59,9 @@ impl Provisioner for Twenty {
                 self.add_option(field, &label, send_before).await
             }
             ItemKind::Label => Err(refused("twenty has no labels")),
-            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
+            // Made above.
+            ItemKind::Object => Err(refused("an object belongs to none")),
+            ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
                 Err(refused("this connector makes no such item"))
             }
         };
@@ -65,6 +74,21 @@ impl Provisioner for Twenty {
         let _alone = self.schema_change.lock().await;
         self.forget_schema().await;
         let workspace = self.workspace().await?;
+        // An object, and one that only ties records together.
+        let objects = workspace.objects.values();
+        let object = match item.item.kind {
+            ItemKind::Object => objects.into_iter().find(|object| object.singular == item.id),
+            ItemKind::Field => objects.into_iter().find(|object| object.plural == item.id && ends(object).is_some()),
+            _ => None,
+        };
+        if object.is_some() || item.item.kind == ItemKind::Object {
+            let retired = match object {
+                Some(object) => self.remove_object(object, send_before).await,
+                None => Ok(()),
+            };
+            self.forget_schema().await;
+            return retired;
+        }
         let target = Target::of(&workspace, &item.item.object, RETIRE)?;
         let field = |name: &str| target.meta.fields.iter().find(|field| field.column() == name);
         let retired = match item.item.kind {
@@ -73,14 +97,16 @@ impl Provisioner for Twenty {
                 None => Ok(()),
             },
             ItemKind::Option => match item.item.parent.as_deref().and_then(field) {
-                Some(field) => self.remove_option(field, &item.id, send_before).await,
+                Some(field) => self.remove_option(target, field, &item.id, send_before).await,
                 None => Ok(()),
             },
-            ItemKind::Stage => self.remove_option(stage_field(target)?, &item.id, send_before).await,
-            ItemKind::Pipeline | ItemKind::Label => Ok(()),
-            ItemKind::Object | ItemKind::ActivityType | ItemKind::LeadSource | ItemKind::Filter => {
-                Err(refused("this connector makes no such item"))
-            }
+            ItemKind::Stage => self.remove_option(target, stage_field(target)?, &item.id, send_before).await,
+            ItemKind::Pipeline
+            | ItemKind::Label
+            | ItemKind::Object
+            | ItemKind::ActivityType
+            | ItemKind::LeadSource
+            | ItemKind::Filter => Ok(()),
         };
         self.forget_schema().await;
         retired
@@ -88,6 +114,44 @@ impl Provisioner for Twenty {
 }
 
 impl Twenty {
+    /// Makes an object and gives its name. One of that description that is there already is taken: a lost answer may have made it.
+    pub(crate) async fn create_object(
+        &self,
+        workspace: &Workspace,
+        label: &str,
+        description: &str,
+        send_before: DateTime<Utc>,
+    ) -> Result<String> {
+        let taken = |name: &str| {
+            let all = workspace.objects.values().flat_map(|object| [&object.singular, &object.plural]);
+            all.into_iter().any(|known| known.eq_ignore_ascii_case(name))
+        };
+        let (singular, plural, labels) = object_names(label, taken);
+        let body = json!({
+            "nameSingular": singular, "namePlural": plural, "labelSingular": label, "labelPlural": labels,
+            "description": description, "icon": "IconDatabaseImport", "isLabelSyncedWithName": false,
+        });
+        let request = metadata(CREATE, Method::POST, "/rest/metadata/objects").json(&body).creating();
+        let made = self.client.data(request.send_before(send_before)).await?;
+        made["nameSingular"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Error::new(ErrorKind::Protocol, CREATE, "the answer lacks the new object", Retry::Verify))
+    }
+
+    /// Removes an object, which takes its records with it: only an empty one.
+    async fn remove_object(&self, object: &MetaObject, send_before: DateTime<Utc>) -> Result<()> {
+        let count = records(RETIRE, Method::GET, format!("/rest/{}", object.plural)).query("limit", 1);
+        if !self.client.page(count.query("filter", TRASHED_TOO)).await?.items.is_empty() {
+            let why = "the object has records that stay";
+            return Err(
+                Error::new(ErrorKind::Rejected, RETIRE, why, Retry::Never).with_context("object", &object.singular)
+            );
+        }
+        let request = metadata(RETIRE, Method::DELETE, format!("/rest/metadata/objects/{}", object.id));
+        gone(self.client.done(request.send_before(send_before)).await.map(drop))
+    }
+
     async fn create_field(
         &self,
         workspace: &Workspace,
@@ -96,9 +160,13 @@ impl Twenty {
         send_before: DateTime<Utc>,
     ) -> Result<String> {
         let ty = item.ty.as_ref().ok_or_else(|| refused("a field needs a type"))?;
+        if let FieldType::Links { to } = ty {
+            let [to] = &to[..] else { return Err(refused("a relation leads to one object")) };
+            return self.create_junction(item, to.as_str(), send_before).await;
+        }
         let (wire, settings) = wire_type(ty, rich(workspace))
             .ok_or_else(|| refused("twenty has no fields of this type").with_context("type", ty.label()))?;
-        let name = field_name(&item.name, |name| is_taken(target, name));
+        let name = field_name(&item.name, |name| is_taken(target.meta, name));
         let mut body = json!({
             "objectMetadataId": target.meta.id, "type": wire, "name": name, "label": item.name, "icon": "IconDatabaseImport",
             "isNullable": true, "isLabelSyncedWithName": false,
@@ -123,7 +191,7 @@ impl Twenty {
             let other =
                 workspace.objects.get(to).ok_or_else(|| refused("the relation leads to no object of the workspace"))?;
             // The other side's name comes from this label, and has to be free there.
-            let label = format!("{} of {}", item.name, target.meta.label_plural);
+            let label = workspace.free_label(other, &format!("{} of {}", item.name, target.meta.label_plural));
             body["relationCreationPayload"] = json!({
                 "type": "MANY_TO_ONE", "targetObjectMetadataId": other.id, "targetFieldLabel": label,
                 "targetFieldIcon": "IconDatabaseImport",
@@ -149,11 +217,25 @@ impl Twenty {
         Ok(value)
     }
 
-    async fn remove_option(&self, field: &MetaField, value: &str, send_before: DateTime<Utc>) -> Result<()> {
+    /// Removes an option that no record has, in the trash either: those that had it would silently fall to the default.
+    async fn remove_option(
+        &self,
+        target: Target<'_>,
+        field: &MetaField,
+        value: &str,
+        send_before: DateTime<Utc>,
+    ) -> Result<()> {
         let mut options = field.options.clone();
         options.retain(|option| option["value"] != value);
         if options.len() == field.options.len() {
             return Ok(());
+        }
+        let has = if field.ty == "MULTI_SELECT" { format!("[containsAny]:[{value}]") } else { format!("[eq]:{value}") };
+        let filter = format!("{}{has},{TRASHED_TOO}", field.name);
+        let list = target.request(RETIRE, Method::GET).query("filter", filter).query("limit", 1);
+        if !self.client.page(list).await?.items.is_empty() {
+            let why = "records that stay have this option";
+            return Err(Error::new(ErrorKind::Rejected, RETIRE, why, Retry::Never).with_context("field", &field.name));
         }
         self.set_options(RETIRE, field, &options, send_before).await
     }
@@ -199,9 +281,9 @@ fn stage_field(target: Target<'_>) -> Result<&MetaField> {
 }
 
 /// Whether a name is a field's, a relation's column, or what parts of a field are kept under.
-fn is_taken(target: Target<'_>, name: &str) -> bool {
+pub(crate) fn is_taken(object: &MetaObject, name: &str) -> bool {
     let lower = name.to_lowercase();
-    target.meta.fields.iter().any(|field| {
+    object.fields.iter().any(|field| {
         let own = field.name.to_lowercase();
         let parts: &[&str] = match field.ty.as_str() {
             "FULL_NAME" => &["firstname", "lastname"],
@@ -222,6 +304,6 @@ fn rich(workspace: &Workspace) -> &'static str {
     if body.is_some_and(|body| body.ty == "RICH_TEXT_V2") { "RICH_TEXT_V2" } else { "RICH_TEXT" }
 }
 
-fn refused(message: &str) -> Error {
+pub(crate) fn refused(message: &str) -> Error {
     Error::new(ErrorKind::Rejected, CREATE, message, Retry::Never)
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Cursor, Error, ObjectName, Page, PageRequest, Probe, Reader, RecordId, Result, Stored, http::reqwest::Method,
+    Cursor, Error, ErrorKind, ObjectName, Page, PageRequest, Probe, Reader, RecordId, Result, Retry, Stored,
+    http::reqwest::Method,
 };
 
 use crate::{
@@ -49,6 +50,10 @@ impl Reader for Twenty {
 
     async fn scan(&self, request: &PageRequest) -> Result<Page<Stored>> {
         let workspace = self.workspace().await?;
+        if !workspace.objects.contains_key(request.object.as_str()) {
+            let gone = "the workspace has no such object";
+            return Err(Error::new(ErrorKind::NotFound, "twenty.scan", gone, Retry::Never));
+        }
         let target = Target::of(&workspace, &request.object, "twenty.scan")?;
         let list = target.request("twenty.scan", Method::GET).query("limit", request.limit.clamp(1, LIMIT));
         let list = match &request.cursor {
@@ -69,11 +74,10 @@ impl Twenty {
         let mut found = HashMap::new();
         for some in wanted.chunks(IDS) {
             let filter = format!("id[in]:[{}],{TRASHED_TOO}", some.join(","));
-            let list = target.request(FETCH, Method::GET).query("filter", filter).query("limit", LIMIT);
-            let page = self.client.page(list).await?;
-            found.extend(
-                page.items.iter().filter_map(|json| convert::stored(target, json)).map(|it| (it.id.clone(), it)),
-            );
+            // Old releases give 60 records a page, whatever is asked for.
+            let list = || target.request(FETCH, Method::GET).query("filter", &filter).query("limit", LIMIT);
+            let records = self.client.all(list).await?;
+            found.extend(records.iter().filter_map(|json| convert::stored(target, json)).map(|it| (it.id.clone(), it)));
         }
         Ok(found)
     }

@@ -9,6 +9,7 @@ pub(crate) struct Refusal {
     /// The server's words.
     pub(crate) message: String,
     code: Option<String>,
+    limit: bool,
 }
 
 impl Refusal {
@@ -38,12 +39,18 @@ impl Refusal {
             .and_then(|cause| text(&cause["code"]))
             .or_else(|| text(&body["code"]))
             .or_else(|| text(&body["errors"][0]["extensions"]["code"]));
-        Self { message: message.unwrap_or_default(), code }
+        let limit = body["errors"][0]["extensions"]["subCode"] == "LIMIT_REACHED";
+        Self { message: message.unwrap_or_default(), code, limit }
     }
 
     /// Whether a unique value, or the id itself, is taken.
     pub(crate) fn is_duplicate(&self) -> bool {
         self.message.contains("duplicate entry")
+    }
+
+    /// Whether it was not run because too much was asked at once.
+    pub(crate) fn is_limit(&self) -> bool {
+        self.limit
     }
 
     /// The field that the server names: `emails.primaryEmail`, `stage`.

@@ -1,21 +1,23 @@
 //! What a workspace's objects and fields are, in core's words.
 
 use crmkit_core::{
-    Abilities, Destination, ExistingItem, FieldConcept, FieldName, FieldSchema, FieldType, ItemKind, LinkCarrier,
-    ObjectConcept, ObjectName, ObjectSchema, OptionSchema, Permission, RecordId, Recovery, Removal, Schema, SchemaItem,
-    User, indexmap::IndexMap,
+    Abilities, CustomObject, Destination, ExistingItem, FieldConcept, FieldName, FieldSchema, FieldType, ItemKind,
+    LinkCarrier, ObjectConcept, ObjectName, ObjectSchema, OptionSchema, Permission, RecordId, Recovery, Removal,
+    Schema, SchemaItem, User, indexmap::IndexMap,
 };
 use serde_json::Value as Json;
 
 use crate::{
-    KIND, TwentyConfig,
+    KIND, TwentyConfig, files, junction,
     metadata::{MetaField, MetaObject},
+    naming::field_name,
+    provisioner::is_taken,
 };
 
 /// Joins a pipeline's name and a stage's in the label of an option: Twenty has one pick-list of stages.
 pub(crate) const STAGE_JOINT: &str = " / ";
 /// Objects that can be written although the server calls them its own.
-const JOINS: [&str; 2] = ["taskTarget", "noteTarget"];
+pub(crate) const JOINS: [&str; 2] = ["taskTarget", "noteTarget"];
 
 /// A workspace as it was last seen.
 #[derive(Debug)]
@@ -39,14 +41,31 @@ impl Workspace {
         Self { schema, objects }
     }
 
+    /// A label for the other side of a relation, whose name is made of it and has to be free there.
+    pub(crate) fn free_label(&self, object: &MetaObject, label: &str) -> String {
+        let taken = |label: &str| is_taken(object, &field_name(label, |_| false));
+        let mut free = label.to_owned();
+        let mut count = 1;
+        while taken(&free) {
+            count += 1;
+            free = format!("{label} {count}");
+        }
+        free
+    }
+
     /// The workspace as a destination.
     pub(crate) fn describe(&self, account: String, users: &[Json]) -> Destination {
         let mut destination = Destination::new(KIND, account);
-        let abilities = |object: &ObjectSchema| (object.name.clone(), abilities());
-        destination.abilities = self.schema.objects.values().map(abilities).collect();
+        let able = |object: &ObjectSchema| {
+            let mut abilities = abilities();
+            abilities.max_bytes = (object.concept == Some(ObjectConcept::File)).then_some(files::LARGEST);
+            (object.name.clone(), abilities)
+        };
+        destination.abilities = self.schema.objects.values().map(able).collect();
         destination.schema = self.schema.clone();
         destination.users = users.iter().map(user).collect();
         destination.items = self.items();
+        destination.custom_object = Some(CustomObject { schema: new_object(), abilities: abilities() });
         let unknown = ["delete", "see_all", "schema", "set_owner"].map(|name| (name.to_owned(), Permission::Unknown));
         destination.permissions = unknown.into_iter().collect();
         destination.gotchas = GOTCHAS.iter().map(|text| (*text).to_owned()).collect();
@@ -67,6 +86,9 @@ impl Workspace {
                     },
                 });
             };
+            if meta.is_custom {
+                add(ItemKind::Object, object.name.as_str(), None, &object.label, None);
+            }
             for field in object.fields.values() {
                 let id = field.name.as_str();
                 if field.custom {
@@ -97,7 +119,15 @@ impl Workspace {
 /// Whether records of it can be moved in: not what belongs to the server itself.
 fn is_written(object: &MetaObject) -> bool {
     let standard = ["company", "person", "opportunity", "task", "note"].contains(&object.singular.as_str());
-    standard || JOINS.contains(&object.singular.as_str()) || (object.is_custom && !object.is_system)
+    standard
+        || JOINS.contains(&object.singular.as_str())
+        || takes_files(object)
+        || (object.is_custom && !object.is_system)
+}
+
+/// Attachments of releases whose files are values of a field; before, they were addresses.
+fn takes_files(object: &MetaObject) -> bool {
+    object.singular == "attachment" && object.fields.iter().any(|field| field.name == "file" && field.ty == "FILES")
 }
 
 fn abilities() -> Abilities {
@@ -133,13 +163,36 @@ fn describe_object(object: &MetaObject, objects: &IndexMap<String, MetaObject>) 
         "opportunity" => ObjectConcept::Deal,
         "task" => ObjectConcept::Activity,
         "note" => ObjectConcept::Note,
+        "attachment" => ObjectConcept::File,
         name if JOINS.contains(&name) => ObjectConcept::Link,
+        _ if junction::is_ours(object) => ObjectConcept::Link,
         _ => ObjectConcept::CustomObject,
     };
     let mut schema = ObjectSchema::new(object.singular.as_str(), object.label.as_str(), concept);
-    schema.custom_fields = concept != ObjectConcept::Link;
+    schema.custom_fields = ![ObjectConcept::Link, ObjectConcept::File].contains(&concept);
     for field in &object.fields {
         if let Some(field) = describe_field(object, field) {
+            schema.fields.insert(field.name.clone(), field);
+        }
+    }
+    if concept == ObjectConcept::File {
+        let told = |name: &str, label: &str, ty, concept| FieldSchema::new(name, label, ty).means(concept);
+        schema = schema.with(told(files::SIZE, "Size", FieldType::Int, FieldConcept::Size)).with(told(
+            files::MEDIA_TYPE,
+            "Media type",
+            FieldType::text(),
+            FieldConcept::MediaType,
+        ));
+    }
+    // So is a tie of a many-to-many relation.
+    for junction in objects.values() {
+        if let Some(field) = junction::field(object, junction)
+            && !schema.fields.contains_key(&field.name)
+            && field
+                .ty
+                .links_to()
+                .is_some_and(|to| to.iter().all(|to| objects.get(to.as_str()).is_some_and(is_written)))
+        {
             schema.fields.insert(field.name.clone(), field);
         }
     }
@@ -154,7 +207,8 @@ fn describe_object(object: &MetaObject, objects: &IndexMap<String, MetaObject>) 
             if !objects.get(target).is_some_and(is_written) {
                 continue;
             }
-            let mut field = FieldSchema::new(to.column(), to.label.as_str(), FieldType::link(target));
+            let mut field =
+                FieldSchema::new(to.column(), to.label.as_str(), FieldType::Links { to: vec![target.into()] });
             field.concept = concept_of_link(target);
             field.carrier = Some(LinkCarrier {
                 object: join.singular.as_str().into(),
@@ -166,6 +220,42 @@ fn describe_object(object: &MetaObject, objects: &IndexMap<String, MetaObject>) 
         }
     }
     schema
+}
+
+/// What a new object has.
+fn new_object() -> ObjectSchema {
+    let field = |name: &str, label: &str, ty: &str| MetaField {
+        id: String::new(),
+        name: name.to_owned(),
+        label: label.to_owned(),
+        ty: ty.to_owned(),
+        is_custom: false,
+        is_nullable: true,
+        is_unique: false,
+        options: Vec::new(),
+        settings: Json::Null,
+        target: None,
+    };
+    let fields = vec![
+        field("id", "Id", "UUID"),
+        field("name", "Name", "TEXT"),
+        field("createdAt", "Creation date", "DATE_TIME"),
+        field("updatedAt", "Last update", "DATE_TIME"),
+        field("createdBy", "Created by", "ACTOR"),
+    ];
+    let meta = MetaObject {
+        id: String::new(),
+        singular: String::new(),
+        plural: String::new(),
+        label: String::new(),
+        label_plural: String::new(),
+        is_system: false,
+        is_custom: true,
+        description: String::new(),
+        label_field: Some("name".to_owned()),
+        fields,
+    };
+    describe_object(&meta, &IndexMap::new())
 }
 
 fn concept_of_link(target: &str) -> Option<FieldConcept> {
@@ -195,9 +285,6 @@ fn describe_field(object: &MetaObject, meta: &MetaField) -> Option<FieldSchema> 
     // The server takes records without a name, but nobody finds them.
     let named = ["company", "person", "opportunity"].contains(&object.singular.as_str());
     field.required = named && object.label_field.as_deref() == Some(meta.name.as_str());
-    if ["updatedAt"].contains(&meta.name.as_str()) {
-        field.writable = false;
-    }
     let stage = field.concept == Some(FieldConcept::Stage);
     field.options =
         meta.options.iter().filter_map(|option| option_of(option, stage.then_some(&*object.label_plural))).collect();
@@ -224,6 +311,7 @@ fn concept(object: &MetaObject, field: &MetaField) -> Option<FieldConcept> {
         (_, "updatedAt") => F::ModifiedAt,
         (_, "createdBy") => F::Author,
         ("company" | "person" | "opportunity", "name") => F::Name,
+        (_, name) if object.is_custom && object.label_field.as_deref() == Some(name) => F::Name,
         ("task" | "note", "title") => F::Subject,
         ("task" | "note", "bodyV2" | "body") if field.ty.starts_with("RICH_TEXT") => F::Body,
         ("company", "domainName") => F::Website,
@@ -241,6 +329,8 @@ fn concept(object: &MetaObject, field: &MetaField) -> Option<FieldConcept> {
         ("task", "dueAt") => F::Due,
         ("task", "status") => F::Status,
         (_, "accountOwner" | "owner" | "assignee") if to_member => F::Owner,
+        ("attachment", "name") => F::Name,
+        ("attachment", _) => concept_of_link(field.target.as_deref()?)?,
         (own, _) if field.is_custom && field.target.as_deref() == Some(own) && field.name.starts_with("parent") => {
             F::Parent
         }
@@ -251,6 +341,7 @@ fn concept(object: &MetaObject, field: &MetaField) -> Option<FieldConcept> {
 /// The type of a field's values; none for what cannot be written as a value.
 fn core_type(wire: &str, settings: &Json) -> Option<FieldType> {
     Some(match wire {
+        "TEXT" if settings["displayedMaxRows"].as_u64().is_some_and(|rows| rows > 1) => FieldType::LongText,
         "TEXT" | "UUID" | "ACTOR" => FieldType::text(),
         "NUMBER" if settings["decimals"] == 0 || settings["dataType"] == "int" || settings["dataType"] == "bigint" => {
             FieldType::Int
@@ -294,6 +385,8 @@ pub(crate) fn wire_type(ty: &FieldType, rich: &'static str) -> Option<(&'static 
         FieldType::Option => ("SELECT", Json::Null),
         FieldType::Options => ("MULTI_SELECT", Json::Null),
         FieldType::Link { .. } => ("RELATION", Json::Null),
+        // An object of its own.
+        FieldType::Links { .. } => return None,
         FieldType::Any => ("ARRAY", Json::Null),
         _ => return None,
     })
@@ -305,7 +398,8 @@ pub(crate) fn object_name(object: &MetaObject) -> ObjectName {
 }
 
 const GOTCHAS: &[&str] = &[
-    "a company's domain and a person's first e-mail address are unique, records in the trash included; what clashes is held",
+    "a company's domain and a person's first e-mail address are unique, records in the trash included; what clashes is held, and says so",
+    "who has not accepted the invitation is no member yet and can own nothing: their records are among those without an owner",
     "there is one pick-list of stages; stages of several pipelines are told apart by `Pipeline / Stage`",
     "there are no won and lost deals; keep the outcome in a custom field or a stage",
     "e-mail addresses and phone numbers carry no labels",

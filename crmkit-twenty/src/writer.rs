@@ -1,11 +1,11 @@
 //! Creating and updating records. A create carries many and is applied whole or not at all, so a bad record is found and left out.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use crmkit_core::{
-    Destination, DestinationWriter, Error, ErrorKind, FieldSchema, Fields, Operation, OperationKind, Provisioner,
-    Reader, RecordId, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
+    Destination, DestinationWriter, Error, ErrorKind, FieldConcept, FieldSchema, Fields, FileSink, ObjectConcept,
+    Operation, OperationKind, Provisioner, Reader, Remover, Result, Retry, Stored, Value, WriteBatch, Written,
     chrono::{DateTime, Utc},
     http::reqwest::Method,
     same_value,
@@ -17,7 +17,10 @@ use crate::{
     client::records,
     connector::{Target, uuid},
     convert,
+    error::again,
+    files::is_told,
     refusal::Refusal,
+    updates::{Update, no_such_record},
 };
 
 const CREATE: &str = "twenty.create";
@@ -33,18 +36,20 @@ impl DestinationWriter for Twenty {
         let workspace = self.workspace().await?;
         let target = Target::of(&workspace, &batch.object, "twenty.write")?;
         let mut results: Vec<Option<Result<Written>>> = batch.operations.iter().map(|_| None).collect();
-        let mut creates = Vec::new();
+        let (mut creates, mut updates) = (Vec::new(), Vec::new());
         for (place, operation) in batch.operations.iter().enumerate() {
             match self.body(target, operation) {
                 Err(error) => results[place] = Some(Err(error)),
                 Ok(body) => match &operation.kind {
                     OperationKind::Create => creates.push(Entry { place, body }),
-                    OperationKind::Update { id, .. } => {
-                        results[place] = Some(self.update(target, id, body, batch.send_before).await);
-                    }
+                    OperationKind::Update { id, .. } => match uuid(id.as_str()) {
+                        Some(id) => updates.push(Update { place, id, body }),
+                        None => results[place] = Some(Err(no_such_record())),
+                    },
                 },
             }
         }
+        self.update(target, updates, batch.send_before, &mut results).await;
         for (place, error) in twins(target, &mut creates) {
             results[place] = Some(Err(error));
         }
@@ -60,6 +65,10 @@ impl DestinationWriter for Twenty {
     }
 
     fn respells(&self, field: &FieldSchema, written: &Value, stored: Option<&Value>) -> bool {
+        // The bytes themselves tell, and are compared.
+        if is_told(&field.name) && matches!(field.concept, Some(FieldConcept::Size | FieldConcept::MediaType)) {
+            return true;
+        }
         same_value(&convert::kept(field, written, self.config.phone_region.as_deref()), stored)
     }
 
@@ -72,6 +81,10 @@ impl DestinationWriter for Twenty {
     }
 
     fn provisioner(&self) -> Option<&dyn Provisioner> {
+        Some(self)
+    }
+
+    fn file_sink(&self) -> Option<&dyn FileSink> {
         Some(self)
     }
 }
@@ -90,13 +103,16 @@ enum Created {
 }
 
 impl Twenty {
-    fn body(&self, target: Target<'_>, operation: &Operation) -> Result<Map<String, Json>> {
+    pub(crate) fn body(&self, target: Target<'_>, operation: &Operation) -> Result<Map<String, Json>> {
         let region = self.config.phone_region.as_deref();
         let (creating, name) = match operation.kind {
             OperationKind::Create => (true, CREATE),
             OperationKind::Update { .. } => (false, UPDATE),
         };
         let mut fields: Fields = operation.fields.clone();
+        if target.schema.concept == Some(ObjectConcept::File) {
+            fields.retain(|name, _| !is_told(name));
+        }
         // A record's id is what it is.
         if let OperationKind::Update { id, .. } = &operation.kind
             && let Some(given) = fields.shift_remove("id")
@@ -106,20 +122,6 @@ impl Twenty {
                 .with_context("field", "id"));
         }
         convert::body(target, &fields, creating, region, name)
-    }
-
-    async fn update(
-        &self,
-        target: Target<'_>,
-        id: &RecordId,
-        body: Map<String, Json>,
-        send_before: DateTime<Utc>,
-    ) -> Result<Written> {
-        let id = uuid(id.as_str())
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, UPDATE, "there is no such record", Retry::Never))?;
-        let request = target.about(UPDATE, Method::PATCH, &id).json(&body).send_before(send_before);
-        let record = self.client.data(request).await?;
-        Ok(Written { id: RecordId::from(id), stored: convert::stored(target, &record) })
     }
 
     /// Creates groups of records, the last group first. A refused group loses the records that the server names and is sent
@@ -138,24 +140,30 @@ impl Twenty {
                         results[entry.place] = Some(Ok(Written { id: stored.id.clone(), stored: Some(stored) }));
                     }
                 }
-                Ok(Created::Refused(refusal)) if group.len() == 1 => {
+                // One that is refused for a value of another record is asked about, so that its reason names it.
+                Ok(Created::Refused(refusal)) if group.len() == 1 && !refusal.is_duplicate() => {
                     results[group[0].place] = Some(Err(refusal.error(CREATE)));
                 }
                 Ok(Created::Refused(refusal)) if refusal.error(CREATE).kind() == ErrorKind::Auth => {
                     give_up(&refusal.error(CREATE), group, &mut open, results);
                 }
                 Ok(Created::Refused(refusal)) => {
-                    let culprits = self.culprits(target, &refusal, &group, send_before).await;
+                    let mut culprits = self.culprits(target, &refusal, &group, send_before).await;
                     let half = group.len() / 2;
+                    if culprits.is_empty() && half == 0 {
+                        results[group[0].place] = Some(Err(refusal.error(CREATE)));
+                        continue;
+                    }
                     if culprits.is_empty() {
                         open.push(group.split_off(half));
                         open.push(group);
                         continue;
                     }
                     let (bad, good): (Vec<_>, Vec<_>) =
-                        group.into_iter().partition(|entry| culprits.contains(&entry.place));
+                        group.into_iter().partition(|entry| culprits.contains_key(&entry.place));
                     for entry in bad {
-                        results[entry.place] = Some(Err(refusal.error(CREATE)));
+                        let named = culprits.remove(&entry.place).flatten();
+                        results[entry.place] = Some(Err(named.unwrap_or_else(|| refusal.error(CREATE))));
                     }
                     if !good.is_empty() {
                         open.push(good);
@@ -164,7 +172,7 @@ impl Twenty {
                 // It may have been applied, and says nothing about the others.
                 Err(error) if error.retry() == Retry::Verify => {
                     for entry in group {
-                        results[entry.place] = Some(Err(same(&error)));
+                        results[entry.place] = Some(Err(again(&error)));
                     }
                 }
                 Err(error) => give_up(&error, group, &mut open, results),
@@ -200,7 +208,7 @@ impl Twenty {
         refusal: &Refusal,
         group: &[Entry],
         send_before: DateTime<Utc>,
-    ) -> HashSet<usize> {
+    ) -> HashMap<usize, Option<Error>> {
         if refusal.is_duplicate() {
             // Where looking fails, halving finds them.
             return self.taken(target, group, send_before).await.unwrap_or_default();
@@ -217,12 +225,17 @@ impl Twenty {
                 looked_at && values.iter().any(|value| holds(json, value))
             })
         };
-        group.iter().filter(has).map(|entry| entry.place).collect()
+        group.iter().filter(has).map(|entry| (entry.place, None)).collect()
     }
 
-    /// The records whose id or unique values others have already, those in the trash included.
-    async fn taken(&self, target: Target<'_>, group: &[Entry], send_before: DateTime<Utc>) -> Result<HashSet<usize>> {
-        let mut taken = HashSet::new();
+    /// The records whose id or unique values others have already, those in the trash included, and which value it is.
+    async fn taken(
+        &self,
+        target: Target<'_>,
+        group: &[Entry],
+        send_before: DateTime<Utc>,
+    ) -> Result<HashMap<usize, Option<Error>>> {
+        let mut taken = HashMap::new();
         for path in unique_paths(target) {
             let values: Vec<(usize, String)> = group
                 .iter()
@@ -235,9 +248,21 @@ impl Twenty {
                 let filter = format!("{path}[in]:[{}],{}", list.join(","), crate::reader::TRASHED_TOO);
                 let request = target.request("twenty.find", Method::GET).query("filter", filter).query("limit", 200);
                 let found = self.client.page(request.send_before(send_before)).await?;
-                let found: HashSet<String> =
-                    found.items.iter().filter_map(|json| unique_value(json.as_object()?, &path)).collect();
-                taken.extend(some.iter().filter(|(_, value)| found.contains(value)).map(|(place, _)| *place));
+                let holder =
+                    |json: &Json| Some((unique_value(json.as_object()?, &path)?, !json["deletedAt"].is_null()));
+                let found: HashMap<String, bool> = found.items.iter().filter_map(holder).collect();
+                for (place, value) in some {
+                    if let Some(trashed) = found.get(value) {
+                        let why = match trashed {
+                            true => {
+                                "a record in the trash has this value, which is there but once: restore it, or destroy it"
+                            }
+                            false => "another record has this value, which is there but once",
+                        };
+                        let error = Error::new(ErrorKind::Rejected, CREATE, why, Retry::Never);
+                        taken.entry(*place).or_insert_with(|| Some(error.with_context("field", &path)));
+                    }
+                }
             }
         }
         Ok(taken)
@@ -247,20 +272,12 @@ impl Twenty {
 /// What cannot go on for one group cannot for the others, which were not sent.
 fn give_up(error: &Error, group: Vec<Entry>, open: &mut Vec<Vec<Entry>>, results: &mut [Option<Result<Written>>]) {
     for entry in group.into_iter().chain(open.drain(..).flatten()) {
-        results[entry.place] = Some(Err(same(error)));
-    }
-}
-
-fn same(error: &Error) -> Error {
-    let told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
-    match error.until() {
-        Some(until) => told.with_until(until),
-        None => told,
+        results[entry.place] = Some(Err(again(error)));
     }
 }
 
 /// The paths of values that only one record may have: `id`, `emails.primaryEmail`.
-fn unique_paths(target: Target<'_>) -> Vec<String> {
+pub(crate) fn unique_paths(target: Target<'_>) -> Vec<String> {
     let unique = target.meta.fields.iter().filter(|field| field.is_unique && field.name != "id");
     let path = |field: &crate::metadata::MetaField| match field.ty.as_str() {
         "EMAILS" => Some(format!("{}.primaryEmail", field.name)),
@@ -271,7 +288,7 @@ fn unique_paths(target: Target<'_>) -> Vec<String> {
     std::iter::once("id".to_owned()).chain(unique.filter_map(path)).collect()
 }
 
-fn unique_value(body: &Map<String, Json>, path: &str) -> Option<String> {
+pub(crate) fn unique_value(body: &Map<String, Json>, path: &str) -> Option<String> {
     let mut parts = path.split('.');
     let mut json = body.get(parts.next()?)?;
     for part in parts {

@@ -62,6 +62,38 @@ async fn taken_domains_are_looked_up_and_not_halved_for() {
 }
 
 #[tokio::test]
+async fn the_reason_tells_whether_the_holder_is_in_the_trash() {
+    let (simulator, twenty) = start().await;
+    assert!(refused(&write(&twenty, vec![company(1), company(2)]).await).is_empty());
+    let trashed = simulator.rows("companies").into_iter().find(|row| row["name"] == "Company 1").unwrap();
+    let url = format!("{}/rest/companies/{}?soft_delete=true", simulator.url(), trashed["id"].as_str().unwrap());
+    let answer = reqwest::Client::new().delete(url).bearer_auth(simulator.token()).send().await.unwrap();
+    assert!(answer.status().is_success());
+    for together in [true, false] {
+        let mut records: Vec<Fields> = (3..5).map(company).collect();
+        records[0].insert("domainName".into(), Value::text("https://c1.example"));
+        records[1].insert("domainName".into(), Value::text("https://c2.example"));
+        let results = match together {
+            true => write(&twenty, records).await,
+            false => {
+                let mut results = Vec::new();
+                for record in records {
+                    results.extend(write(&twenty, vec![record]).await);
+                }
+                results
+            }
+        };
+        assert_eq!(refused(&results), [0, 1]);
+        let told = |place: usize| {
+            let error = results[place].as_ref().unwrap_err();
+            assert_eq!(error.context("field"), Some("domainName.primaryLinkUrl"));
+            error.message().to_owned()
+        };
+        assert!(told(0).contains("trash") && !told(1).contains("trash"), "{} {}", told(0), told(1));
+    }
+}
+
+#[tokio::test]
 async fn nobody_else_is_held_for_a_record_that_the_server_does_not_name() {
     let (simulator, twenty) = start().await;
     let mut records: Vec<Fields> = (0..60).map(company).collect();

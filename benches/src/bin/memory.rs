@@ -77,7 +77,9 @@ fn answer(plan: &mut Plan) -> Result<(), Failure> {
     let questions: Vec<_> =
         plan.questions.iter().map(|question| (question.id.clone(), question.choices.clone())).collect();
     for (id, choices) in questions {
-        let answer = if id.starts_with("owners.") {
+        let answer = if id.starts_with("merge.") {
+            "no"
+        } else if id.starts_with("owners.") {
             "admin@crmkit.example"
         } else {
             choices.first().map_or("yes", String::as_str)

@@ -51,15 +51,24 @@ impl Default for Pace {
 /// ```
 pub struct AdaptiveBudget {
     pace: Pace,
+    /// Classes of requests that keep to a pace of their own beside that of all.
+    own: HashMap<CostClass, Pace>,
     clock: Arc<dyn Clock>,
     accounts: Mutex<HashMap<String, Account>>,
 }
 
 struct Account {
+    paused: Option<DateTime<Utc>>,
+    all: Lane,
+    own: HashMap<CostClass, Lane>,
+}
+
+/// How fast requests that are paced together go by now.
+struct Lane {
+    pace: Pace,
     rate: f64,
     /// The next request leaves at this moment or later.
     next: DateTime<Utc>,
-    paused: Option<DateTime<Utc>>,
     /// Bad answers to what left before this moment were heeded already.
     heeded: DateTime<Utc>,
     /// How long answers take when all is well: follows down at once and up slowly.
@@ -71,26 +80,76 @@ struct Account {
 /// Answers below this are never called slow: there the network speaks, not the server.
 const QUICK: f64 = 0.25;
 
+impl Pace {
+    /// At least one request in 1000 seconds, the ceiling not below the floor.
+    fn mended(self) -> Self {
+        let sane = |value: f64, least: f64| if value.is_finite() { value.max(least) } else { least };
+        let floor = sane(self.floor, 0.001);
+        let ceiling = sane(self.ceiling, floor);
+        Self {
+            floor,
+            ceiling,
+            start: sane(self.start, floor).min(ceiling),
+            step: sane(self.step, 0.0),
+            cut: sane(self.cut, 0.0).min(1.0),
+        }
+    }
+}
+
+impl Lane {
+    fn new(pace: Pace, now: DateTime<Utc>) -> Self {
+        let heeded = DateTime::<Utc>::MIN_UTC;
+        Self { pace, rate: pace.start, next: now, heeded, usual: None, lately: 0.0 }
+    }
+
+    /// Slower, once for all requests that were under way together.
+    fn slow_down(&mut self, left: DateTime<Utc>, now: DateTime<Utc>) {
+        if left >= self.heeded {
+            self.rate = (self.rate * self.pace.cut).max(self.pace.floor);
+            self.heeded = now;
+        }
+    }
+
+    fn answered(&mut self, status: u16, took: Duration, now: DateTime<Utc>) {
+        let left = now - TimeDelta::from_std(took).unwrap_or_default();
+        if status == 429 || status >= 500 {
+            return self.slow_down(left, now);
+        }
+        let took = took.as_secs_f64();
+        self.lately = if self.usual.is_none() { took } else { 0.7 * self.lately + 0.3 * took };
+        let usual = self.usual.map_or(took, |usual| if took < usual { took } else { 0.99 * usual + 0.01 * took });
+        self.usual = Some(usual);
+        if self.lately > QUICK && self.lately > 2.0 * usual {
+            // What is slow now is the new measure, so that one rise is answered once.
+            self.usual = Some(self.lately);
+            return self.slow_down(left, now);
+        }
+        self.rate = (self.rate + self.pace.step / self.rate.max(1.0)).min(self.pace.ceiling);
+    }
+}
+
 impl AdaptiveBudget {
     /// A budget of this pace, by this clock. A pace that makes no sense is mended: at least one request in 1000 seconds, the ceiling not
     /// below the floor.
     pub fn new(pace: Pace, clock: Arc<dyn Clock>) -> Self {
-        let sane = |value: f64, least: f64| if value.is_finite() { value.max(least) } else { least };
-        let floor = sane(pace.floor, 0.001);
-        let ceiling = sane(pace.ceiling, floor);
-        let pace = Pace {
-            floor,
-            ceiling,
-            start: sane(pace.start, floor).min(ceiling),
-            step: sane(pace.step, 0.0),
-            cut: sane(pace.cut, 0.0).min(1.0),
-        };
-        Self { pace, clock, accounts: Mutex::default() }
+        Self { pace: pace.mended(), own: HashMap::new(), clock, accounts: Mutex::default() }
+    }
+
+    /// The same budget, in which requests of `class` also keep to a pace of their own: they count among all, and what their answers
+    /// say is heeded for them alone.
+    pub fn with_class(mut self, class: impl Into<CostClass>, pace: Pace) -> Self {
+        self.own.insert(class.into(), pace.mended());
+        self
     }
 
     /// The pace of an account now, in requests a second.
     pub fn pace(&self, account: &AccountKey) -> f64 {
-        self.with(account, |account| account.rate)
+        self.with(account, |account| account.all.rate)
+    }
+
+    /// The pace of a class of an account's requests now: its own where it has one, else that of all.
+    pub fn pace_of(&self, account: &AccountKey, class: &CostClass) -> f64 {
+        self.with(account, |account| account.own.get(class).unwrap_or(&account.all).rate)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Account>> {
@@ -101,22 +160,11 @@ impl AdaptiveBudget {
         let now = self.clock.now();
         let mut accounts = self.lock();
         let account = accounts.entry(key.token().to_owned()).or_insert_with(|| Account {
-            rate: self.pace.start,
-            next: now,
             paused: None,
-            heeded: DateTime::<Utc>::MIN_UTC,
-            usual: None,
-            lately: 0.0,
+            all: Lane::new(self.pace, now),
+            own: self.own.iter().map(|(class, pace)| (class.clone(), Lane::new(*pace, now))).collect(),
         });
         work(account)
-    }
-
-    /// Slower, once for all requests that were under way together.
-    fn slow_down(&self, account: &mut Account, left: DateTime<Utc>, now: DateTime<Utc>) {
-        if left >= account.heeded {
-            account.rate = (account.rate * self.pace.cut).max(self.pace.floor);
-            account.heeded = now;
-        }
     }
 }
 
@@ -131,13 +179,16 @@ impl RateBudget for AdaptiveBudget {
     async fn reserve(
         &self,
         account: &AccountKey,
-        _class: &CostClass,
+        class: &CostClass,
         cost: u32,
         patience: Duration,
     ) -> Result<Duration> {
         let now = self.clock.now();
         self.with(account, |account| {
-            let at = account.next.max(now).max(account.paused.unwrap_or(now));
+            let earliest = account.paused.unwrap_or(now).max(now);
+            let mut own = account.own.get_mut(class);
+            let all = account.all.next.max(earliest);
+            let at = own.as_ref().map_or(all, |own| own.next.max(all));
             let wait = (at - now).to_std().unwrap_or_default();
             if wait > patience {
                 let message = "the account's pace leaves no room before the caller's patience ends";
@@ -145,37 +196,29 @@ impl RateBudget for AdaptiveBudget {
                     Error::new(ErrorKind::Limited, "budget.reserve", message, Retry::After(wait)).with_until(at)
                 );
             }
-            account.next = at + seconds(f64::from(cost.max(1)) / account.rate);
+            let apart = |rate: f64| seconds(f64::from(cost.max(1)) / rate);
+            // Who waits for its own pace takes a place among all, and holds nobody else up.
+            account.all.next = all + apart(account.all.rate);
+            if let Some(own) = &mut own {
+                own.next = at + apart(own.rate);
+            }
             Ok(wait)
         })
     }
 
     /// A pause voids what was reserved behind it: its holders ask again.
-    async fn report(&self, account: &AccountKey, _class: &CostClass, signal: &LimitSignal) {
+    async fn report(&self, account: &AccountKey, class: &CostClass, signal: &LimitSignal) {
         let now = self.clock.now();
         self.with(account, |account| match signal {
             LimitSignal::Pause(pause) => {
                 let until = now + TimeDelta::from_std(*pause).unwrap_or(TimeDelta::MAX / 4);
                 account.paused = Some(account.paused.map_or(until, |before| before.max(until)));
-                account.next = until;
+                account.own.values_mut().for_each(|lane| lane.next = until);
+                account.all.next = until;
             }
             LimitSignal::Exhausted(Some(until)) => account.paused = Some(*until),
             LimitSignal::Answered { status, took } => {
-                let left = now - TimeDelta::from_std(*took).unwrap_or_default();
-                if *status == 429 || *status >= 500 {
-                    return self.slow_down(account, left, now);
-                }
-                let took = took.as_secs_f64();
-                account.lately = if account.usual.is_none() { took } else { 0.7 * account.lately + 0.3 * took };
-                let usual =
-                    account.usual.map_or(took, |usual| if took < usual { took } else { 0.99 * usual + 0.01 * took });
-                account.usual = Some(usual);
-                if account.lately > QUICK && account.lately > 2.0 * usual {
-                    // What is slow now is the new measure, so that one rise is answered once.
-                    account.usual = Some(account.lately);
-                    return self.slow_down(account, left, now);
-                }
-                account.rate = (account.rate + self.pace.step / account.rate.max(1.0)).min(self.pace.ceiling);
+                account.own.get_mut(class).unwrap_or(&mut account.all).answered(*status, *took, now);
             }
             LimitSignal::Exhausted(None) | LimitSignal::DailyLeft(_) | LimitSignal::BurstLeft(_) => {}
         });
@@ -265,6 +308,27 @@ mod tests {
             lowest = lowest.min(bench.told(200, 900).await);
         }
         assert!(lowest <= before / 2.0 + 0.5, "{before} {lowest}");
+    }
+
+    #[tokio::test]
+    async fn a_class_of_its_own_is_slower_and_is_cut_alone() {
+        let mut bench = Bench::new();
+        let pace = Pace { start: 1.0, floor: 0.1, ceiling: 2.0, ..PACE };
+        bench.budget = AdaptiveBudget::new(PACE, Arc::new(bench.clock.clone())).with_class("find", pace);
+        let find = CostClass::from("find");
+        let wait = async |class: &CostClass| {
+            let wait = bench.budget.reserve(&bench.account, class, 1, Duration::from_secs(60)).await;
+            wait.expect("there is room").as_millis()
+        };
+        assert_eq!([wait(&find).await, wait(&bench.class).await], [0, 250], "finds count among all");
+        bench.clock.advance(Duration::from_millis(500));
+        assert_eq!([wait(&find).await], [500], "and wait for each other");
+        let bad = LimitSignal::Answered { status: 429, took: Duration::ZERO };
+        bench.budget.report(&bench.account, &find, &bad).await;
+        let paces = |budget: &AdaptiveBudget| (budget.pace(&bench.account), budget.pace_of(&bench.account, &find));
+        assert_eq!(paces(&bench.budget), (4.0, 0.5));
+        bench.budget.report(&bench.account, &bench.class, &bad).await;
+        assert_eq!(paces(&bench.budget), (2.0, 0.5));
     }
 
     #[tokio::test]

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Change, CompiledMapping, Digest, DraftLink, Fields, LedgerKey, OperationKind, Outcome, Part, PriorValues, Record,
-    RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Uncertain, UnitState, Unresolved, Value,
+    Change, CompiledMapping, Digest, DraftLink, FieldName, Fields, LedgerKey, OperationKind, Outcome, Part,
+    PriorValues, Record, RecordId, RecordRef, Recovery, Result, Row, RowState, Select, Selection, Stored, Uncertain,
+    UnitState, Unresolved, Value,
     engine::{
         Core, Facts, LeaseGuard,
         lookup::{Target, Targets, key_of},
@@ -271,7 +272,7 @@ async fn patch(
     let stored = reader.fetch(&mapping.to, &ids).await?;
     let volatile = &mapping.abilities.volatile;
     for ((mut row, own, field, value), stored) in patches.into_iter().zip(stored) {
-        let fields: Fields = [(field.clone(), value.clone())].into_iter().collect();
+        let mut fields: Fields = [(field.clone(), value.clone())].into_iter().collect();
         let hash = Digest::of_fields(&fields);
         let Some(mut stored) = stored.filter(|stored| !stored.trashed) else {
             let gone = held(row.clone(), &row.unit, "its record at the destination is gone");
@@ -305,6 +306,10 @@ async fn patch(
             fields: [(field, was)].into_iter().collect(),
         });
         row.destination = Some(own.clone());
+        // A time of change that was carried over does not move because of the link.
+        if let Some((name, time)) = kept_time(cx, mapping, &stored) {
+            fields.insert(name, time);
+        }
         patched.work.push(Work {
             row,
             state: RowState::Updated,
@@ -316,6 +321,13 @@ async fn patch(
         });
     }
     Ok(patched)
+}
+
+/// The time of change that the plan sets, where the destination lets it be set, as it is now.
+fn kept_time(cx: &PassContext, mapping: &CompiledMapping, stored: &Stored) -> Option<(FieldName, Value)> {
+    let time = cx.destination.schema.object(&mapping.to)?.changed_at()?;
+    mapping.field(&time.name)?;
+    Some((time.name.clone(), stored.fields.get(&time.name)?.clone()))
 }
 
 /// A link that changed its record moved the record's seal: the main row takes the new one in the same commit, unless the record

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use uuid::Uuid;
+
 use crate::{
-    Change, CompiledMapping, Error, Fields, MappingId, Outcome, PageRequest, RecordId, Result, Stored, UnitState,
-    Value,
+    Change, CompiledMapping, Error, Fields, MappingId, Outcome, PageRequest, RecordId, Recovery, Result, Stored,
+    UnitState, Value,
     engine::{
         Core, Facts, LeaseGuard,
         facts::keep,
@@ -53,8 +55,12 @@ fn kind_of(pass: u32, mapping: &MappingId) -> String {
     format!("match/{}/{mapping}", pass_key(pass))
 }
 
-/// A record with a marker is a migrated one: it stands for its own source record, never for another's.
+/// A record with a marker is a migrated one: it stands for its own source record, never for another's. Where the marker is the id
+/// that every record has, ours are those that were made of a name.
 fn made_by_us(mapping: &CompiledMapping, stored: &Stored) -> bool {
+    if let Recovery::ClientUuid { .. } = mapping.abilities.recovery {
+        return Uuid::parse_str(stored.id.as_str()).is_ok_and(|id| id.get_version_num() == 5);
+    }
     mapping.marker.as_ref().is_some_and(|marker| stored.fields.get(marker).is_some_and(|value| !value.is_empty()))
 }
 

@@ -29,15 +29,20 @@ pub(super) async fn execute(
             || used.contains(&(item.item.kind, item.item.object.clone(), item.id.clone()))
             || (matches!(item.item.kind, ItemKind::Pipeline | ItemKind::Field | ItemKind::Object)
                 && kept_parents.contains(&item.id));
-        if stays {
+        let retired = match core.destination.provisioner() {
+            Some(provisioner) if !stays => Some(provisioner.retire(item, lease.send_before().await?).await),
+            Some(_) => None,
+            None => continue,
+        };
+        // What the destination refuses to part with is in use in a way that nobody saw here.
+        let refused = matches!(&retired, Some(Err(error)) if error.kind() == ErrorKind::Rejected);
+        let Some(retired) = retired.filter(|_| !refused) else {
             kept_parents.extend(item.item.parent.clone());
             kept_parents.insert(item.item.object.to_string());
             lease.commit(&[keep(&format!("kept_item/{preview:010}"), key, &prepared)]).await?;
             continue;
-        }
-        let Some(provisioner) = core.destination.provisioner() else { continue };
-        let send_before = lease.send_before().await?;
-        match provisioner.retire(item, send_before).await {
+        };
+        match retired {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => match error.retry() {
@@ -96,7 +101,11 @@ async fn in_use(core: &Core, cx: &PassContext, made: &[(String, PreparedItem)]) 
             items.into_iter().map(|item| (item, field_of(schema, item))).collect();
         let mut request = PageRequest::first(object.clone(), core.settings.page_size);
         loop {
-            let page = reader.scan(&request).await?;
+            let page = match reader.scan(&request).await {
+                // Retired already, and the answer was lost.
+                Err(error) if error.kind() == ErrorKind::NotFound => break,
+                page => page?,
+            };
             for stored in page.items {
                 for (item, field) in &places {
                     let value = field.as_ref().and_then(|field| stored.fields.get(field));

@@ -203,7 +203,7 @@ fn for_each(writes: usize, answers: Result<Vec<Result<Written>>>) -> Vec<Result<
 }
 
 /// The same error, for another write.
-fn again(error: &Error) -> Error {
+pub(super) fn again(error: &Error) -> Error {
     let told = Error::new(error.kind(), error.operation(), error.message(), error.retry());
     match error.until() {
         Some(until) => told.with_until(until),

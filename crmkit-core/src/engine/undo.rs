@@ -13,6 +13,7 @@ use crate::{
         facts::keep,
         gone,
         pass::PassContext,
+        send::again,
         survey::{Attached, Judgement, Kept, WRITTEN, closure, fetch, is_patch, judge, kept_kind},
         touched::{self, Fate, Fates},
         work::{seal, settled},
@@ -152,14 +153,15 @@ pub(super) async fn execute(
     let now = core.clock.now();
     let restores: Vec<Change> = steps.iter().filter_map(|step| step.intend(now, send_before)).collect();
     lease.commit(&restores).await?;
-    let answers: Vec<(Step, Result<Option<Stored>>)> = stream::iter(steps)
-        .map(|step| async move {
-            let answer = step.perform(core, send_before).await;
-            (step, answer)
+    let answers: Vec<Vec<(Step, Result<Option<Stored>>)>> = stream::iter(in_groups(core, cx, steps))
+        .map(|steps| async move {
+            let answers = perform(core, &steps, send_before).await;
+            steps.into_iter().zip(answers).collect()
         })
         .buffer_unordered(core.settings.writes_in_flight.max(1))
         .collect()
         .await;
+    let answers = answers.into_iter().flatten().collect();
     finish(core, cx, unit, lease, &kind, answers).await
 }
 
@@ -303,32 +305,47 @@ impl Step {
     fn free(&self) -> Option<Change> {
         self.restore.as_ref().map(|_| Change::Free(self.row.key.clone()))
     }
+}
 
-    async fn perform(&self, core: &Core, send_before: DateTime<Utc>) -> Result<Option<Stored>> {
-        match &self.restore {
-            Some(fields) => {
-                let kind = OperationKind::Update { id: self.destination.id.clone(), version: self.version.clone() };
-                let operation = Operation { kind, fields: fields.clone() };
-                let batch =
-                    WriteBatch { object: self.destination.object.clone(), operations: vec![operation], send_before };
-                core.destination
-                    .write(&batch)
-                    .await?
-                    .into_iter()
-                    .next()
-                    .map_or(Ok(None), |answer| answer.map(|written| written.stored))
-            }
-            None => {
-                let remover = core
-                    .destination
-                    .remover()
-                    .ok_or_else(|| Error::state("rollback", "the destination cannot remove records"))?;
-                remover
-                    .remove(&self.destination.object, &self.destination.id, self.version.as_deref(), send_before)
-                    .await?;
-                Ok(None)
-            }
+/// Steps that one call can take: of one object, all removals or all restores.
+fn in_groups(core: &Core, cx: &PassContext, mut steps: Vec<Step>) -> Vec<Vec<Step>> {
+    let place = |step: &Step| (step.restore.is_some(), step.destination.object.clone());
+    steps.sort_by_key(place);
+    let mut groups: Vec<Vec<Step>> = Vec::new();
+    for step in steps {
+        let most = match &step.restore {
+            Some(_) => cx.destination.abilities.get(&step.destination.object).map_or(1, |abilities| abilities.batch),
+            None => core.destination.remover().map_or(1, crate::Remover::at_once),
+        };
+        match groups.last_mut().filter(|group| group.len() < most && place(&group[0]) == place(&step)) {
+            Some(group) => group.push(step),
+            None => groups.push(vec![step]),
         }
+    }
+    groups
+}
+
+/// Takes the steps of a group, and gives an answer for each.
+async fn perform(core: &Core, steps: &[Step], send_before: DateTime<Utc>) -> Vec<Result<Option<Stored>>> {
+    let Some(first) = steps.first() else { return Vec::new() };
+    let object = &first.destination.object;
+    let all = |error: &Error| steps.iter().map(|_| Err(again(error))).collect();
+    if first.restore.is_none() {
+        let Some(remover) = core.destination.remover() else {
+            return all(&Error::state("rollback", "the destination cannot remove records"));
+        };
+        let records: Vec<_> = steps.iter().map(|step| (step.destination.id.clone(), step.version.clone())).collect();
+        let answers = remover.remove_all(object, &records, send_before).await;
+        return answers.into_iter().map(|answer| answer.map(|()| None)).collect();
+    }
+    let operation = |step: &Step| Operation {
+        kind: OperationKind::Update { id: step.destination.id.clone(), version: step.version.clone() },
+        fields: step.restore.clone().unwrap_or_default(),
+    };
+    let batch = WriteBatch { object: object.clone(), operations: steps.iter().map(operation).collect(), send_before };
+    match core.destination.write(&batch).await {
+        Ok(answers) => answers.into_iter().map(|answer| answer.map(|written| written.stored)).collect(),
+        Err(error) => all(&error),
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use indexmap::IndexMap;
 
 use crate::{
-    Change, CompiledMapping, ConflictPolicy, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, OperationKind,
-    Outcome, Overwrite, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState, Selection,
-    Stored, Uncertain, UnitState, Unresolved, Value,
+    Change, CompiledMapping, ConflictPolicy, Digest, Draft, FieldName, Fields, LedgerKey, MatchPolicy, ObjectSchema,
+    OperationKind, Outcome, Overwrite, Part, PriorValues, Record, RecordRef, Recovery, Reject, Result, Row, RowState,
+    Selection, Stored, Uncertain, UnitState, Unresolved, Value,
     engine::{
         Conflict, Core, LeaseGuard, PassKind,
         facts::keep,
@@ -432,12 +432,16 @@ impl Desk<'_> {
             return self.settle(row, "update");
         }
         let destination = row.destination.clone().expect("an update has a destination");
+        // Where the time of change can be set, a rollback puts it back, too.
+        let object = self.cx.destination.schema.object(&self.mapping.to);
+        let time = object.and_then(ObjectSchema::changed_at).map(|field| &field.name);
         self.prior.push(PriorValues {
             key: row.key.clone(),
             pass: self.unit.key.pass,
             destination,
             fields: differing
                 .keys()
+                .chain(time.filter(|time| !differing.contains_key(*time)))
                 .map(|name| (name.clone(), stored.fields.get(name).cloned().unwrap_or(Value::Null)))
                 .collect(),
         });

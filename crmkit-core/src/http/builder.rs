@@ -110,7 +110,7 @@ impl TransportBuilder {
 }
 
 /// TLS everywhere but on loopback, and nothing in the address that belongs elsewhere.
-fn check(base: &str) -> Result<Url> {
+pub(super) fn check(base: &str) -> Result<Url> {
     let wrong = |message: &str| Err(Error::input(OPERATION, message));
     let Ok(url) = Url::parse(base) else { return wrong("the base address is not a URL") };
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {

@@ -5,12 +5,14 @@
 mod builder;
 mod dialect;
 mod failure;
+mod form;
 mod plain;
 mod request;
 mod transport;
 
 pub use builder::TransportBuilder;
 pub use dialect::{Dialect, Verdict, retry_after};
+pub use form::file_form;
 pub use plain::PlainDialect;
 pub use request::{Answer, Request};
 pub use transport::Transport;

@@ -28,6 +28,8 @@ pub struct Request {
     /// Shared by all attempts.
     pub(super) json: Option<Bytes>,
     pub(super) content_type: &'static str,
+    /// The length of a body that is a stream, where it is known.
+    pub(super) length: Option<u64>,
     /// Whom it speaks for, where that is not the token's own user.
     pub(super) on_behalf_of: Option<String>,
     pub(super) class: CostClass,
@@ -35,6 +37,7 @@ pub struct Request {
     pub(super) creating: bool,
     pub(super) changing: bool,
     pub(super) send_before: Option<DateTime<Utc>>,
+    pub(super) follows: bool,
 }
 
 /// Without path, query and body: they may name people.
@@ -59,12 +62,14 @@ impl Request {
             query: Vec::new(),
             json: None,
             content_type: "application/json",
+            length: None,
             on_behalf_of: None,
             class: CostClass::from("api"),
             cost: 1,
             creating: false,
             changing,
             send_before: None,
+            follows: false,
         }
     }
 
@@ -83,6 +88,12 @@ impl Request {
     /// The same request, whose JSON body is of another content type: `application/json-patch+json`.
     pub fn content_type(mut self, content_type: &'static str) -> Self {
         self.content_type = content_type;
+        self
+    }
+
+    /// The same request, whose streamed body has this many bytes: some stores take no stream of unknown length.
+    pub fn length(mut self, bytes: u64) -> Self {
+        self.length = Some(bytes);
         self
     }
 
@@ -124,6 +135,13 @@ impl Request {
         self
     }
 
+    /// Its answer may send a [download](super::Transport::download) on to another address, as vendors do that keep files in a storage.
+    /// That is followed once, over TLS, and without the token.
+    pub fn following(mut self) -> Self {
+        self.follows = true;
+        self
+    }
+
     /// The operation it belongs to.
     pub fn operation(&self) -> &'static str {
         self.operation
@@ -132,6 +150,11 @@ impl Request {
     /// The user it speaks for, where that is not the token's own.
     pub fn acting_user(&self) -> Option<&str> {
         self.on_behalf_of.as_deref()
+    }
+
+    /// Which windows of the budget it draws on.
+    pub fn cost_class(&self) -> &CostClass {
+        &self.class
     }
 
     /// What it costs in tokens.

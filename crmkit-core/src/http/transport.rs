@@ -6,20 +6,25 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{
+    TryStreamExt,
     lock::{Mutex as AsyncMutex, OwnedMutexGuard},
     stream,
 };
 use reqwest::{
     Client, Response, Url,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION},
 };
 use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
 
 use super::{Answer, Dialect, Request, Verdict, failure};
-use crate::{AccountKey, Chunk, Clock, Credentials, Digest, Error, FileStream, Hold, LimitSignal, RateBudget, Result};
+use crate::{
+    AccountBudget, AccountKey, Chunk, Clock, Credentials, Digest, Error, FileStream, FixedToken, Hold, LimitSignal,
+    RateBudget, Result, Retry,
+};
 
 /// Sends requests for a connector. Clones share client, pause and account.
 ///
@@ -74,11 +79,10 @@ impl fmt::Debug for Transport {
 
 /// Tries of one request against a server that keeps throttling.
 const ATTEMPTS: u32 = 8;
+/// How long a request that carries a file may take.
+const FILE: Duration = Duration::from_secs(3600);
 /// The longest pause that is ours and not the server's.
 const LONGEST: Duration = Duration::from_secs(300);
-
-/// How long a file may take.
-const DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 
 impl Transport {
     #[allow(clippy::too_many_arguments, reason = "called by the builder only")]
@@ -113,6 +117,25 @@ impl Transport {
     /// The clock that it waits on.
     pub fn clock(&self) -> &dyn Clock {
         &*self.0.clock
+    }
+
+    /// The same client towards an address that says by itself who may use it, as stores of files give out: no token is sent there, and
+    /// no budget asked.
+    ///
+    /// # Errors
+    /// `Input` for an address that is not encrypted and not loopback.
+    pub fn presigned(&self, origin: &str) -> Result<Self> {
+        let inner = &*self.0;
+        Ok(Self::new(
+            inner.client.clone(),
+            super::builder::check(origin)?,
+            Arc::new(Presigned(inner.dialect.clone())),
+            Arc::new(FixedToken::new(String::new())),
+            Arc::new(AccountBudget::unlimited(inner.clock.clone())),
+            inner.clock.clone(),
+            inner.patience,
+            inner.body_limit,
+        ))
     }
 
     /// Names the company whose windows all tokens share, once it is known; until then it is the host.
@@ -151,9 +174,7 @@ impl Transport {
     /// The answer that the dialect calls done; the body of a good one is left to come, where that is asked for.
     async fn deliver(&self, request: Request, later: bool) -> Result<(Answer, Option<Response>)> {
         let inner = &*self.0;
-        let started = inner.clock.now();
-        let limit = started.checked_add_signed(delta(inner.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let deadline = request.send_before.unwrap_or(limit);
+        let deadline = inner.deadline(&request);
         let mut token = inner.credentials.token().await?;
         let mut renewed = false;
         for attempt in 1.. {
@@ -203,6 +224,60 @@ impl Transport {
         }
         unreachable!("the loop ends by returning")
     }
+
+    /// Sends a request with this body, once: a stream cannot be sent again. What is throttled answers `After`, and so does a token that
+    /// was renewed. An error of the stream breaks the request off.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn upload(&self, request: Request, content_type: &str, bytes: FileStream) -> Result<Answer> {
+        let inner = &*self.0;
+        let bytes = bytes.map_ok(|chunk| Bytes::from_owner(ChunkBytes(chunk)));
+        let body = (content_type.to_owned(), reqwest::Body::wrap_stream(bytes));
+        let asked = inner.ask_once(&request, Some(body)).await?;
+        let answer = inner.read(&request, asked.response).await?;
+        inner.judge_once(&request, &asked.account, asked.left, asked.token, &answer).await?;
+        Ok(answer)
+    }
+}
+
+/// A dialect without its token.
+#[derive(Debug)]
+struct Presigned(Arc<dyn Dialect>);
+
+impl Dialect for Presigned {
+    fn authorize(&self, _token: &SecretString) -> Result<(HeaderName, HeaderValue)> {
+        // Says nothing about anybody.
+        Ok((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+    }
+
+    fn signals(&self, _answer: &Answer) -> Vec<LimitSignal> {
+        Vec::new()
+    }
+
+    fn verdict(&self, request: &Request, answer: &Answer, now: DateTime<Utc>) -> Verdict {
+        match answer.status {
+            200..=299 => Verdict::Done,
+            _ => self.0.verdict(request, answer, now),
+        }
+    }
+}
+
+/// A chunk as bytes, without a copy.
+struct ChunkBytes(Chunk);
+
+impl AsRef<[u8]> for ChunkBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A request that was sent, and what began to come back.
+struct Asked {
+    response: Response,
+    account: AccountKey,
+    token: SecretString,
+    left: DateTime<Utc>,
 }
 
 impl Inner {
@@ -303,6 +378,68 @@ impl Inner {
         }
     }
 
+    /// The moment after which a request may not leave any more.
+    fn deadline(&self, request: &Request) -> DateTime<Utc> {
+        let limit = self.clock.now().checked_add_signed(delta(self.patience)).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        request.send_before.unwrap_or(limit)
+    }
+
+    /// One request, whose answer is still to be read.
+    async fn ask_once(&self, request: &Request, body: Option<(String, reqwest::Body)>) -> Result<Asked> {
+        let deadline = self.deadline(request);
+        let token = self.credentials.token().await?;
+        let account = self.account(&token);
+        let (_hold, _ahead) = self.wait_for_slot(request, &account, deadline).await?;
+        let left = self.clock.now();
+        let span =
+            tracing::debug_span!("http", operation = request.operation, attempt = 1, status = tracing::field::Empty);
+        let response = self.open(request, &token, body, true).instrument(span).await?;
+        Ok(Asked { response, account, token, left })
+    }
+
+    /// What the answer to a request that is not sent again says.
+    async fn judge_once(
+        &self,
+        request: &Request,
+        account: &AccountKey,
+        left: DateTime<Utc>,
+        token: SecretString,
+        answer: &Answer,
+    ) -> Result<()> {
+        let took = (self.clock.now() - left).to_std().unwrap_or_default();
+        self.budget.report(account, &request.class, &LimitSignal::Answered { status: answer.status, took }).await;
+        for signal in self.dialect.signals(answer) {
+            self.budget.report(account, &request.class, &signal).await;
+        }
+        match self.dialect.verdict(request, answer, self.clock.now()) {
+            Verdict::Done => {
+                self.let_through(left);
+                Ok(())
+            }
+            Verdict::Failed(error) => Err(error),
+            Verdict::Unauthorized(error) => match self.credentials.refresh(&token).await {
+                Ok(renewed) if renewed.expose_secret() != token.expose_secret() => {
+                    Err(error.with_retry(Retry::After(Duration::ZERO)))
+                }
+                _ => Err(error),
+            },
+            Verdict::Throttled { pause, error } => {
+                let (pause, until) = self.throttled(pause, left);
+                self.budget.report(account, &request.class, &LimitSignal::Pause(pause)).await;
+                Err(error.with_until(until))
+            }
+            Verdict::Blocked { pause, error } => {
+                let until = self.pause(pause);
+                self.budget.report(account, &request.class, &LimitSignal::Pause(pause)).await;
+                Err(error.with_until(until))
+            }
+            Verdict::Spent { until, error } => {
+                self.budget.report(account, &request.class, &LimitSignal::Exhausted(until)).await;
+                Err(self.until_refilled(request, account, error, until).await)
+            }
+        }
+    }
+
     /// One request, one answer.
     async fn exchange(
         &self,
@@ -310,6 +447,22 @@ impl Inner {
         token: &SecretString,
         later: bool,
     ) -> Result<(Answer, Option<Response>)> {
+        let mut response = self.open(request, token, None, later).await?;
+        if later && response.status().is_success() {
+            let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+            return Ok((Answer { status, headers, body: Vec::new() }, Some(response)));
+        }
+        Ok((self.read(request, response).await?, None))
+    }
+
+    /// One request, up to the head of its answer.
+    async fn open(
+        &self,
+        request: &Request,
+        token: &SecretString,
+        body: Option<(String, reqwest::Body)>,
+        lasting: bool,
+    ) -> Result<Response> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
         if !request.query.is_empty() {
@@ -321,30 +474,54 @@ impl Inner {
             .request(request.method.clone(), url)
             .header(name, value)
             .header(ACCEPT, HeaderValue::from_static("application/json"));
-        if later {
-            call = call.timeout(DOWNLOAD);
-        }
-        if let Some(json) = &request.json {
+        if let Some((content_type, body)) = body {
+            call = call.header(CONTENT_TYPE, content_type).body(body);
+            if let Some(length) = request.length {
+                call = call.header(CONTENT_LENGTH, length);
+            }
+        } else if let Some(json) = &request.json {
             call = call.header(CONTENT_TYPE, HeaderValue::from_static(request.content_type)).body(json.clone());
         }
-        let mut response = call.send().await.map_err(|error| failure::lost(request, error))?;
+        if lasting {
+            call = call.timeout(FILE);
+        }
+        let response = call.send().await.map_err(|error| failure::lost(request, error))?;
         let status = response.status().as_u16();
         tracing::Span::current().record("status", status);
-        if response.status().is_redirection() {
-            return Err(failure::redirected(request, status));
+        if !response.status().is_redirection() {
+            return Ok(response);
         }
+        match request.follows && lasting {
+            true => self.follow(request, &response).await,
+            false => Err(failure::redirected(request, status)),
+        }
+    }
+
+    /// What the address says that an answer leads to. It is signed by itself: the token is nobody's business there.
+    async fn follow(&self, request: &Request, from: &Response) -> Result<Response> {
+        let refused = || failure::redirected(request, from.status().as_u16());
+        let place = from.headers().get(LOCATION).and_then(|place| place.to_str().ok()).ok_or_else(refused)?;
+        let url = from.url().join(place).map_err(|_| refused())?;
+        if url.scheme() != "https" && url.origin() != self.base.origin() {
+            return Err(refused());
+        }
+        let call = self.client.get(url).timeout(FILE);
+        let response = call.send().await.map_err(|error| failure::lost(request, error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refused()) }
+    }
+
+    /// The answer's body, within bounds.
+    async fn read(&self, request: &Request, mut response: Response) -> Result<Answer> {
+        let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
-        if later && response.status().is_success() {
-            return Ok((Answer { status, headers, body }, Some(response)));
-        }
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > self.body_limit => {
                     return Err(failure::too_long(request, self.body_limit));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok((Answer { status, headers, body }, None)),
+                Ok(None) => return Ok(Answer { status, headers, body }),
                 Err(error) => return Err(failure::lost(request, error)),
             }
         }

@@ -95,6 +95,11 @@ impl Links {
         self.overflowed
     }
 
+    /// So many are not remembered any more.
+    pub(super) fn give_back(&mut self, count: usize) {
+        self.left += count;
+    }
+
     pub(super) fn field(&mut self, object: &ObjectName, field: &FieldName) -> LinkField {
         let entry = self.targets.entry((object.clone(), field.clone()));
         let place = entry.index();

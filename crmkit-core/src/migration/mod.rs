@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod acceptance;
+mod advise;
 mod approval;
 mod audit;
 mod audit_log;
@@ -39,6 +40,7 @@ mod spot;
 mod status;
 
 pub use acceptance::Signed;
+pub use advise::{Advice, MappingAdvisor, Matter, Subject, advise};
 pub use approval::Approval;
 pub(crate) use approval::{PLAN_GATE, SAMPLE_GATE, rollback_gate};
 pub use audit::{Audit, AuditOptions, ObjectAudit, Oversize, SourceStage, Stale, TypeClash, audit};
@@ -52,7 +54,7 @@ pub use guide::{Guide, GuideKind, GuideStep};
 pub use handover::{ConfiguredItem, FileCount, FileLine, Handover, MappedField, NotFully, NotMoved};
 pub use prepare::Preparation;
 pub use profile::{Distinct, FieldProfile};
-pub use propose::propose;
+pub use propose::{ProposeOptions, Survivor, propose, propose_with};
 pub use reconcile::{Reconciliation, VerifiedCount};
 pub(crate) use repair::DIFFERING;
 pub(crate) use resolve::REOPENED;

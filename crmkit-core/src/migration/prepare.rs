@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuditEntry, Change, Destination, Error, ExistingItem, FieldType, ItemKind, ObjectName, Plan, Prepared,
+    AuditEntry, Change, Destination, Error, ExistingItem, FieldType, ItemKind, ObjectName, Permission, Plan, Prepared,
     PreparedItem, Recovery, Result, Retry, SchemaItem, Uncertain,
     engine::{LeaseGuard, keep},
     migration::{Approval, Migration, Observed, PLAN_GATE, UncertainCount},
@@ -50,14 +50,24 @@ impl Migration {
     /// where it was.
     ///
     /// # Errors
-    /// `State` without the plan's approval, or where several items could be the one that a crashed attempt made.
+    /// `State` without the plan's approval, where what only people can make is missing, or where several items could be the one that a crashed attempt made.
     pub async fn prepare(&self, approval: &Approval) -> Result<Preparation> {
         self.open().await?;
         self.admit(approval, PLAN_GATE).await?;
         let plan = self.frozen_plan().await?;
         let core = &*self.core;
-        let mut lease = LeaseGuard::control(core).await?;
         let mut destination = core.destination.describe().await?;
+        if destination.permissions.get("pipelines") == Some(&Permission::No) {
+            // What people make by hand may be gone since the review: that is known before anything is made that stays.
+            let problems = self.check(&plan).await?;
+            let missing = problems.into_iter().filter(|problem| problem.code.ends_with("_by_hand"));
+            let missing: Vec<String> =
+                missing.map(|problem| format!("{}: {}", problem.message, problem.remedy)).collect();
+            if !missing.is_empty() {
+                return Err(Error::state("prepare", missing.join("; ")));
+            }
+        }
+        let mut lease = LeaseGuard::control(core).await?;
         if self.facts().get::<Vec<ExistingItem>>("document", "snapshot").await?.is_none() {
             lease.commit(&[keep("document", "snapshot", &destination.items)]).await?;
         }
@@ -295,9 +305,8 @@ fn with_real_names(mut item: SchemaItem, prepared: &Prepared) -> SchemaItem {
     if item.kind != ItemKind::Object {
         item.object = real(&item.object);
     }
-    match &mut item.ty {
-        Some(FieldType::Link { to } | FieldType::Links { to }) => to.iter_mut().for_each(|name| *name = real(name)),
-        _ => {}
+    if let Some(FieldType::Link { to } | FieldType::Links { to }) = &mut item.ty {
+        to.iter_mut().for_each(|name| *name = real(name));
     }
     item
 }

@@ -4,17 +4,22 @@ use std::collections::BTreeSet;
 
 use super::Audit;
 use crate::{
-    Badge, FieldConcept, FieldLine, FieldName, FieldPlan, FieldSchema, FieldType, Mapping, MappingId, ObjectConcept,
-    ObjectName, ObjectSchema, Overwrite, Plan, PlanEnd, Question, TransformCall, Transforms,
+    Badge, FieldConcept, FieldLine, FieldName, FieldPlan, FieldSchema, FieldType, ItemKind, ItemPlan, Mapping,
+    MappingId, ObjectConcept, ObjectName, ObjectSchema, Overwrite, Plan, PlanEnd, Predicate, Question, TransformCall,
+    Transforms,
 };
 
 mod bridge;
+mod existing;
 mod lines;
+mod merges;
+mod objects;
 mod owners;
 mod stages;
 mod values;
 
 pub(super) use lines::folded;
+pub use merges::Survivor;
 
 /// Proposes a plan: objects by what they mean, fields by what they mean, then by name and type.
 ///
@@ -29,6 +34,19 @@ pub(super) use lines::folded;
 /// # }
 /// ```
 pub fn propose(audit: &Audit, transforms: &Transforms) -> Plan {
+    propose_with(audit, transforms, &ProposeOptions::default())
+}
+
+/// What a proposal prefers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProposeOptions {
+    /// Which of several records that seem to be one stands for the others.
+    pub survivor: Survivor,
+}
+
+/// As [`propose`], with other preferences.
+pub fn propose_with(audit: &Audit, transforms: &Transforms, options: &ProposeOptions) -> Plan {
     let end = |kind: &str, instance: &str| PlanEnd { kind: kind.to_owned(), instance: Some(instance.to_owned()) };
     let source = &audit.source;
     let mut plan =
@@ -36,12 +54,15 @@ pub fn propose(audit: &Audit, transforms: &Transforms) -> Plan {
     plan.time_zone.clone_from(&source.time_zone);
     plan.date_zone.clone_from(&source.time_zone);
     plan.currency.clone_from(&source.currency);
-    let mut proposing = Proposing { audit, transforms, plan, pairs: pairs(audit), left: Vec::new() };
+    let made = objects::made(audit);
+    let mut proposing = Proposing { audit, transforms, options, plan, pairs: pairs(audit, &made), left: Vec::new() };
+    proposing.plan_objects(&made);
     for at in 0..proposing.pairs.len() {
         proposing.mapping(at);
     }
     proposing.zones();
     proposing.owners();
+    proposing.clashes();
     proposing.left_behind();
     proposing.quiet();
     proposing.plan
@@ -52,18 +73,26 @@ struct Pair<'a> {
     id: MappingId,
     from: &'a ObjectSchema,
     to: &'a ObjectSchema,
+    when: Option<Predicate>,
 }
 
 /// The pairs, in the order of the destination's objects, then of the source's.
-fn pairs(audit: &Audit) -> Vec<Pair<'_>> {
+fn pairs<'a>(audit: &'a Audit, made: &'a [objects::Made]) -> Vec<Pair<'a>> {
     let schema = &audit.destination.schema;
     let mut pairs: Vec<(usize, Pair<'_>)> = Vec::new();
     for from in audit.source.schema.objects.values().filter(|from| audit.records(&from.name) > 0) {
-        let Some(to) = from.concept.and_then(|concept| counterpart(concept, |wanted| schema.by_concept(wanted))) else {
+        let Some(concept) = from.concept else { continue };
+        if concept == ObjectConcept::Event && objects::events(audit, from, &mut pairs) {
             continue;
+        }
+        let to = match concept {
+            ObjectConcept::CustomObject => objects::place(audit, from, made),
+            _ => counterpart(concept, |wanted| schema.by_concept(wanted)),
         };
-        let place = schema.objects.get_index_of(&to.name).unwrap_or_default();
-        pairs.push((place, Pair { id: MappingId::from(safe(from.name.as_str())), from, to }));
+        let Some(to) = to else { continue };
+        // What the plan makes itself comes last: it may link to everything else.
+        let place = schema.objects.get_index_of(&to.name).unwrap_or(usize::MAX);
+        pairs.push((place, Pair { id: MappingId::from(safe(from.name.as_str())), from, to, when: None }));
     }
     pairs.sort_by_key(|(place, _)| *place);
     pairs.into_iter().map(|(_, pair)| pair).collect()
@@ -94,6 +123,7 @@ fn safe(name: &str) -> String {
 struct Proposing<'a> {
     audit: &'a Audit,
     transforms: &'a Transforms,
+    options: &'a ProposeOptions,
     plan: Plan,
     pairs: Vec<Pair<'a>>,
     /// What has no place: object, field where it is one, records.
@@ -135,6 +165,7 @@ impl<'a> Lines<'a> {
             badge: Some(why.badge),
             confidence: Some(why.confidence),
             reason: Some(why.reason),
+            origin: None,
         });
         self.lines.last_mut().expect("just added")
     }
@@ -153,7 +184,8 @@ fn why(badge: Badge, confidence: f64, reason: impl Into<String>) -> Why {
 
 impl<'a> Proposing<'a> {
     fn mapping(&mut self, at: usize) {
-        let Pair { id, from, to } = &self.pairs[at];
+        let Pair { id, from, to, when } = &self.pairs[at];
+        let when = when.clone();
         let mut lines =
             Lines { mapping: id.clone(), from, to, lines: Vec::new(), used: BTreeSet::new(), filled: BTreeSet::new() };
         let index = self.plan.mappings.len();
@@ -163,17 +195,21 @@ impl<'a> Proposing<'a> {
         self.by_concept(&mut lines);
         self.by_name(&mut lines);
         self.kind_line(&mut lines);
+        self.folded_body(&mut lines);
         self.required(&mut lines, index);
         self.leftovers(&mut lines);
         self.values(&mut lines, index);
+        self.labels_to_make(&lines);
+        let merge = self.merges(&lines, index);
+        let matching = self.matching(&mut lines, index);
         self.plan.mappings.push(Mapping {
             id: lines.mapping,
             from: lines.from.name.clone(),
             to: lines.to.name.clone(),
-            when: None,
+            when,
             exclude: Vec::new(),
-            merge: Default::default(),
-            matching: None,
+            merge,
+            matching,
             fields: lines.lines,
         });
     }
@@ -235,6 +271,69 @@ impl<'a> Proposing<'a> {
         if money && self.plan.currency.is_none() {
             let text = "In which currency are amounts that carry none? (three letters)".to_owned();
             self.ask("currency", "/currency", text, vec!["EUR".to_owned(), "USD".to_owned()]);
+        }
+    }
+
+    /// Asks about custom fields of one name and several types, and about fields whose values are mostly of another type.
+    fn clashes(&mut self) {
+        for clash in &self.audit.clashes {
+            let fields: Vec<String> =
+                clash.fields.iter().map(|(object, field, ty)| format!("{object}.{field} is {}", ty.label())).collect();
+            let text = format!("Custom fields of one name differ in type: {}. Do they stay apart?", fields.join(", "));
+            self.ask(format!("clash.{}", clash.name), "", text, vec!["they stay apart".to_owned()]);
+        }
+        let pairs: Vec<&ObjectSchema> = self.pairs.iter().map(|pair| pair.from).collect();
+        for from in pairs {
+            let Some(found) = self.audit.objects.get(&from.name) else { continue };
+            for (name, profile) in &found.fields {
+                let unsure = profile.confidence.filter(|share| (0.9..1.0).contains(share));
+                let (Some(share), Some(ty)) = (unsure, &profile.inferred) else { continue };
+                let id = format!("type.{}.{name}", from.name);
+                // Several mappings can read one object.
+                if self.plan.questions.iter().any(|question| question.id == id) {
+                    continue;
+                }
+                let text = format!(
+                    "{:.1} % of the values of {name} in {} look like {}, the others do not. Is it text? Otherwise mend the others at \
+                     the source and audit again.",
+                    (share * 1_000.0).floor() / 10.0,
+                    from.label,
+                    ty.label()
+                );
+                self.ask(id, "", text, vec!["it is text".to_owned()]);
+            }
+        }
+    }
+
+    /// Labels that the source uses and the destination lacks.
+    fn labels_to_make(&mut self, lines: &Lines<'a>) {
+        for line in &lines.lines {
+            let Some(target) =
+                lines.to.fields.get(line.to.as_str()).filter(|to| to.concept == Some(FieldConcept::Labels))
+            else {
+                continue;
+            };
+            let [from] = &line.from[..] else { continue };
+            let Some(field) = lines.from.fields.get(from) else { continue };
+            let there = |name: &String| target.options.iter().any(|option| folded(&option.label) == folded(name));
+            let replaced = |name: &String| {
+                line.transforms.iter().any(|call| call.arguments.get("map").is_some_and(|map| map.get(name).is_some()))
+            };
+            let names: Vec<String> =
+                self.labels(lines.from, field).into_iter().filter(|name| !there(name) && !replaced(name)).collect();
+            let (object, field) = (lines.to.name.clone(), Some(target.name.clone()));
+            let known = self.plan.items.iter_mut().find(|items| items.object == object && items.field == field);
+            match known {
+                Some(items) => {
+                    let new = names.into_iter().filter(|name| !items.names.contains(name)).collect::<Vec<_>>();
+                    items.names.extend(new);
+                }
+                None if names.is_empty() => {}
+                None => {
+                    let items = ItemPlan { kind: ItemKind::Label, object, field, names, conditions: Vec::new() };
+                    self.plan.items.push(items);
+                }
+            }
         }
     }
 

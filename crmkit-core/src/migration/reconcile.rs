@@ -18,8 +18,11 @@ pub struct Reconciliation {
     pub format: String,
     /// Always 1.
     pub version: u32,
-    /// Nothing missing, nothing different, nothing held, and the balances hold.
+    /// Nothing missing, nothing different, nothing held, and the balances hold. Never so where the records were only delivered.
     pub clean: bool,
+    /// What was read back are files that people import: nothing here says that the records arrived.
+    #[serde(default)]
+    pub delivered: bool,
     /// The balances per mapping, with what was verified.
     pub objects: Vec<VerifiedCount>,
     /// How creates whose answer was lost were resolved, over all passes.
@@ -110,7 +113,9 @@ impl Migration {
         let whole = |object: &VerifiedCount| {
             object.count.balances() && object.verified + object.count.gone == object.count.written
         };
+        let delivered = self.core.destination.delivers();
         let clean = record.finished.is_some()
+            && !delivered
             && mismatches.is_empty()
             && (spot && objects.iter().all(|object| object.missing == 0)
                 || !spot && held.is_empty() && objects.iter().all(whole));
@@ -118,6 +123,7 @@ impl Migration {
             format: "crmkit.reconciliation".to_owned(),
             version: 1,
             clean,
+            delivered,
             objects,
             uncertain: uncertain_counts(&counts),
             mismatches,

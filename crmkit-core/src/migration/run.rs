@@ -22,6 +22,9 @@ pub struct RunReport {
     pub version: u32,
     /// Every phase is through its gate.
     pub finished: bool,
+    /// The records lie in files that people import: nothing here says that they arrived.
+    #[serde(default)]
+    pub delivered: bool,
     /// What the run waits for, if it does.
     pub waits_for: Vec<String>,
     /// The balances per mapping.
@@ -140,6 +143,7 @@ impl Migration {
             format: "crmkit.run".to_owned(),
             version: 1,
             finished: record.finished.is_some() && !record.cancelled,
+            delivered: self.core.destination.delivers(),
             waits_for,
             objects: object_counts(&plan, &record.writing(units), &counts),
             uncertain: uncertain_counts(&counts),

@@ -8,7 +8,7 @@ use crate::{Problem, Severity};
 impl Plan {
     /// Answers a question, and changes what it is about.
     ///
-    /// A question about a text puts the answer there. One about a transform keeps it on `yes` and takes it out on `no`. `hold`
+    /// A question about a text puts the answer there. One about a transform or a merge map keeps it on `yes` and takes it out on `no`. `hold`
     /// leaves an owner open, so that its records wait. The revision rises.
     ///
     /// # Errors
@@ -60,6 +60,11 @@ fn is_transform(about: &str) -> bool {
     about.rsplit_once('/').is_some_and(|(around, _)| around.ends_with("/transforms"))
 }
 
+/// Whether a pointer names a mapping's merge map.
+fn is_merge(about: &str) -> bool {
+    about.starts_with("/mappings/") && about.ends_with("/merge")
+}
+
 /// What an answer says and the plan does not: somebody wrote the one and not the other.
 pub(super) fn unapplied(plan: &Plan) -> Vec<(usize, &Question)> {
     let json = serde_json::to_value(plan).expect("plans are serialisable");
@@ -67,6 +72,9 @@ pub(super) fn unapplied(plan: &Plan) -> Vec<(usize, &Question)> {
         let Some(answer) = question.answer.as_deref().filter(|answer| *answer != "hold") else { return false };
         let there = json.pointer(&question.about);
         if is_transform(&question.about) {
+            return answer == "no" && there.is_some();
+        }
+        if is_merge(&question.about) {
             return answer == "no" && there.is_some();
         }
         !question.about.is_empty() && there.and_then(Json::as_str) != Some(answer)
@@ -82,6 +90,10 @@ fn set(json: &mut Json, about: &str, answer: &str) {
                 let _: Json = list.remove(index);
             }
         }
+        Some(Json::Object(table)) if is_merge(about) && answer == "no" => {
+            table.remove(last);
+        }
+        Some(Json::Object(_)) if is_merge(about) => {}
         Some(Json::Object(table)) => {
             table.insert(last.replace("~1", "/").replace("~0", "~"), Json::from(answer));
         }

@@ -10,6 +10,7 @@ mod call;
 mod check;
 mod graph;
 mod prepared;
+mod preview;
 mod shape;
 mod spans;
 mod suggest;
@@ -20,6 +21,7 @@ pub use call::TransformCall;
 pub(crate) use check::custom_fields;
 pub use graph::{PhasePlan, PhaseTask};
 pub(crate) use prepared::same_name;
+pub use preview::{FieldPreview, MappingPreview, Preview, PreviewOutcome};
 
 /// The map from one CRM to another, as a person confirms it.
 ///
@@ -460,6 +462,9 @@ pub struct FieldLine {
     /// Why the proposer chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who suggested it, where that was not the proposer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 impl FieldLine {
@@ -489,6 +494,7 @@ impl FieldLine {
             badge: None,
             confidence: None,
             reason: None,
+            origin: None,
         }
     }
 

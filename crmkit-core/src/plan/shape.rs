@@ -108,6 +108,7 @@ const LINE: Shape = Shape::Table(&[
     may("badge", Shape::Choice(&["1:1", "1:many", "many:1", "lossy", "folded", "guide only"])),
     may("confidence", Shape::Number),
     may("reason", Shape::Text),
+    may("origin", Shape::Text),
 ]);
 const MAPPING: Shape = Shape::Table(&[
     must("id", Shape::Text),

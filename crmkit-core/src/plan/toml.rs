@@ -61,7 +61,7 @@ impl Plan {
 
     /// What an approval is of: the digest of everything that decides what is written.
     ///
-    /// Left out are the revision and each line's confidence, reason and badge. The order of keys, comments, and whether it was
+    /// Left out are the revision and each line's confidence, reason, origin and badge. The order of keys, comments, and whether it was
     /// TOML or JSON make no difference; the order of lists does.
     ///
     /// ```
@@ -81,6 +81,7 @@ impl Plan {
             line.badge = None;
             line.confidence = None;
             line.reason = None;
+            line.origin = None;
         }
         Digest::of_document(&bare)
     }

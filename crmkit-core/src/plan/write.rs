@@ -146,7 +146,9 @@ impl Writing {
     }
 
     fn field(&mut self, line: &FieldLine) {
-        self.header("[[mappings.fields]]");
+        self.gap();
+        self.comment(&explained(line));
+        self.line("[[mappings.fields]]");
         self.entry("id", &line.id);
         match &line.from[..] {
             [] => {}
@@ -172,6 +174,7 @@ impl Writing {
         self.entry("badge", &line.badge);
         self.entry("confidence", &line.confidence);
         self.entry("reason", &line.reason);
+        self.entry("origin", &line.origin);
     }
 
     fn line(&mut self, text: &str) {
@@ -243,6 +246,18 @@ impl Writing {
         }
         self.line("]");
     }
+}
+
+/// What a line does, in one line.
+fn explained(line: &FieldLine) -> String {
+    let from: Vec<&str> = line.from.iter().map(|name| name.as_str()).collect();
+    let from = if from.is_empty() { "every record".to_owned() } else { from.join(", ") };
+    let through: Vec<&str> = line.transforms.iter().map(|call| call.name.as_str()).collect();
+    let through = if through.is_empty() { String::new() } else { format!(", through {}", through.join(", ")) };
+    let link = line.link.as_ref().map(|link| format!(", as a link to what {link} writes")).unwrap_or_default();
+    let sure = line.confidence.map(|sure| format!(" ({:.0} % sure)", sure * 100.0)).unwrap_or_default();
+    // A comment ends with its line.
+    format!("{from} to {}{through}{link}{sure}", line.to).replace(char::is_control, " ")
 }
 
 fn inline(json: &Json) -> String {

@@ -8,6 +8,7 @@ mod handover;
 mod html;
 mod page;
 mod reconciliation;
+mod redact;
 mod review;
 mod rollback;
 mod sample;

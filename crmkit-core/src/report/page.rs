@@ -84,8 +84,8 @@ impl Page {
                 Block::Part(title) => writeln!(text, "### {}\n", escape(title)),
                 Block::Text(words) => writeln!(text, "{}\n", escape(words)),
                 Block::List(items) => {
-                    items.iter().for_each(|item| drop(writeln!(text, "- {}", escape(item))));
-                    writeln!(text)
+                    let items: String = items.iter().map(|item| format!("- {}\n", escape(item))).collect();
+                    writeln!(text, "{items}")
                 }
                 Block::Table { header, rows } => table(&mut text, header, rows),
                 Block::Bars { header, rows } => {

@@ -8,7 +8,13 @@ use crate::{HeldReason, ObjectCount, Reconciliation, RunReport, UncertainCount};
 impl RunReport {
     pub(super) fn page(&self) -> Page {
         let mut page = Page::default().title("Run");
-        page.text(if self.finished { "The run is finished." } else { "The run is not finished." });
+        page.text(match (self.finished, self.delivered) {
+            (true, true) => {
+                "Delivered, not verified: the records lie in files, and nothing here says that they were imported."
+            }
+            (true, false) => "The run is finished.",
+            (false, _) => "The run is not finished.",
+        });
         page.list(&self.waits_for);
         bars(&mut page, self.objects.iter());
         counts(&mut page, self.objects.iter());
@@ -30,7 +36,9 @@ impl Reconciliation {
 
     pub(super) fn page(&self) -> Page {
         let mut page = Page::default().title("Reconciliation");
-        page.text(if self.clean {
+        page.text(if self.delivered {
+            "Delivered, not verified: what was read back are the files; nothing here says that they were imported."
+        } else if self.clean {
             "Clean: every field of every record was read back and is what it should be."
         } else {
             "Not clean: see what is held, missing or different below."

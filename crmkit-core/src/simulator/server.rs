@@ -90,7 +90,20 @@ impl Server {
     /// # Errors
     /// When the port cannot be bound.
     pub fn start(port: u16, place: ServerThread, in_flight: InFlight, handler: Arc<dyn Handler>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        Self::start_at((Ipv4Addr::LOCALHOST, port).into(), place, in_flight, handler)
+    }
+
+    /// Listens on any address, for a simulator in a container. Whoever reaches it may steer it.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn start_at(
+        address: SocketAddr,
+        place: ServerThread,
+        in_flight: InFlight,
+        handler: Arc<dyn Handler>,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let stop = match tokio::runtime::Handle::try_current() {

@@ -11,10 +11,14 @@ use crate::{FieldName, FieldType, TransformCall, Value};
 mod arguments;
 mod choose;
 mod date;
+mod domain;
 mod each;
 mod email;
+mod html;
+mod json;
 mod name;
 mod number;
+mod phone;
 mod standard;
 mod template;
 #[cfg(test)]

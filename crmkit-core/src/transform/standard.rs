@@ -4,9 +4,13 @@ use super::{
     Transforms,
     choose::{Coalesce, Constant, OnlyIf},
     date::{DateOf, ToDate, ToTimestamp},
+    domain::Domain,
     email::Email,
+    html::HtmlToText,
+    json::ToJson,
     name::{FullName, NamePart, SplitName},
     number::{Boolean, Number},
+    phone::Phone,
     template::Template,
     text::{Case, First, Join, Split, Text, Trim, Truncate},
     value_map::ValueMap,
@@ -35,6 +39,10 @@ impl Transforms {
     /// | `number` | `decimal`, `group`, `whole` | text → number |
     /// | `boolean` | `yes`, `no` | text → yes or no |
     /// | `email` | | addresses in lower case |
+    /// | `phone` | country of numbers that name none: `"SE"` | numbers as `+46701234567` |
+    /// | `domain` | | the registered domain of web and e-mail addresses |
+    /// | `html_to_text` | where to break lines, if anywhere | HTML → plain text |
+    /// | `json` | | several → JSON as text, by their names |
     /// | `constant` | the value | any or none → that value |
     /// | `coalesce` | what to take if none has a value | several → the first with a value |
     /// | `only_if` | texts, or `one_of`, `none_of` | selector, value → the value, or nothing |
@@ -63,6 +71,10 @@ impl Transforms {
         known.register("number", 1, Number::new);
         known.register("boolean", 1, Boolean::new);
         known.register("email", 1, Email::new);
+        known.register("phone", 1, Phone::new);
+        known.register("domain", 1, Domain::new);
+        known.register("html_to_text", 1, HtmlToText::new);
+        known.register("json", 1, ToJson::new);
         known.register("constant", 1, Constant::new);
         known.register("coalesce", 1, Coalesce::new);
         known.register("only_if", 1, OnlyIf::new);

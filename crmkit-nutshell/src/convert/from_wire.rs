@@ -11,7 +11,7 @@ use crmkit_core::{
 };
 use serde_json::Value as Json;
 
-use super::{shown, unstamped};
+use super::{activity, shown, unstamped};
 use crate::{
     object::Object,
     schema::{OPEN, bare_name, is_nothing},
@@ -30,6 +30,7 @@ pub(crate) fn stored(object: Object, schema: &ObjectSchema, record: &Record) -> 
         let value = match object {
             _ if field.custom => custom(field, &record.get("customFields")[bare_name(&field.name)]),
             Object::Note => of_note(field, record),
+            Object::Activity => activity::read(field, record),
             _ => standard(field, record),
         };
         if let Some(value) = value {
@@ -52,7 +53,7 @@ fn attached(object: Object, record: &Record) -> IndexMap<ObjectName, u64> {
         Object::Account => &[("notes", "note"), ("contacts", "contact"), ("leads", "lead")],
         Object::Contact => &[("notes", "note"), ("leads", "lead")],
         Object::Lead => &[("notes", "note"), ("file", "file")],
-        Object::Note => &[],
+        Object::Note | Object::Activity | Object::File => &[],
     };
     let live = |list: &str| {
         let items = record.get(list).as_array().into_iter().flatten();
@@ -60,6 +61,9 @@ fn attached(object: Object, record: &Record) -> IndexMap<ObjectName, u64> {
     };
     let mut attached: IndexMap<ObjectName, u64> =
         lists.iter().map(|(list, object)| (ObjectName::from(*object), live(list))).collect();
+    if object == Object::Activity {
+        attached.insert("file".into(), crate::files::listed(object, record).len() as u64);
+    }
     if object == Object::Lead {
         let counts = record.get("activitiesCount").as_object().into_iter().flat_map(|counts| counts.values());
         attached.insert("activity".into(), counts.filter_map(Json::as_u64).sum());
@@ -88,6 +92,7 @@ fn standard(field: &FieldSchema, record: &Record) -> Option<Value> {
             reference(primary.or(first)?, "account")
         }
         "contact" => reference(record.get("contacts").as_array()?.first()?, "contact"),
+        "people" => people(record.get("contacts").as_array()?.iter()),
         "industryId" => option(record.get("industry")),
         "accountTypeId" => option(record.get("accountType")),
         "territoryId" => option(record.get("territory")),
@@ -164,11 +169,16 @@ fn list(values: impl Iterator<Item = Value>) -> Option<Value> {
     if values.is_empty() { None } else { Some(Value::List(values.into())) }
 }
 
-fn reference(json: &Json, object: &str) -> Option<Value> {
+pub(super) fn reference(json: &Json, object: &str) -> Option<Value> {
     Some(Value::link(RecordRef::new(object, id_of(&json["id"])?.to_string())))
 }
 
-fn option(json: &Json) -> Option<Value> {
+/// Several people, in their order.
+pub(super) fn people<'a>(items: impl Iterator<Item = &'a Json>) -> Option<Value> {
+    list(items.filter_map(|item| reference(item, "contact")))
+}
+
+pub(super) fn option(json: &Json) -> Option<Value> {
     Some(Value::option(id_of(&json["id"])?.to_string()))
 }
 
@@ -223,7 +233,7 @@ fn address(json: &Json) -> Option<Value> {
 }
 
 /// `2010-01-13T23:08:06+0000`, `…+00:00` or `…Z`.
-fn moment(text: &str) -> Option<DateTime<Utc>> {
+pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
     let atom = || DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%z").ok();
     DateTime::parse_from_rfc3339(text).ok().or_else(atom).map(|time| time.to_utc())
 }

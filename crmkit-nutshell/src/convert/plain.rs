@@ -1,6 +1,6 @@
 //! Notes are plain text over there and formatted text for us: what is seen, and its lines, stay.
 
-use crmkit_core::visible_text;
+use crmkit_core::{Markup, RichText, visible_text};
 
 /// What ends a line.
 const ENDS: [&str; 12] = [
@@ -18,8 +18,16 @@ const ENDS: [&str; 12] = [
     "</pre>",
 ];
 
+/// A formatted text as plain text. Markdown is read as it is written.
+pub(crate) fn text(rich: &RichText) -> String {
+    match rich.markup {
+        Markup::Html => plain(&rich.text),
+        _ => rich.text.trim().to_owned(),
+    }
+}
+
 /// The text that a reader sees, line by line.
-pub(crate) fn plain(html: &str) -> String {
+fn plain(html: &str) -> String {
     let mut marked = String::with_capacity(html.len());
     let mut rest = html;
     while let Some(char) = rest.chars().next() {

@@ -5,6 +5,10 @@ use crmkit_core::Value;
 /// Whether a stored value is the written one in Nutshell's spelling.
 pub(crate) fn respells(written: &Value, stored: Option<&Value>) -> bool {
     match (written, stored) {
+        // Whoever else takes part was added by somebody, or stands in a field of its own.
+        (Value::List(written), Some(Value::List(stored))) if written.iter().all(|one| one.as_ref_to().is_some()) => {
+            written.iter().all(|one| stored.contains(one))
+        }
         (Value::List(written), Some(Value::List(stored))) => {
             let fits = |one: &Value| stored.iter().any(|other| one == other || respells(one, Some(other)));
             written.len() == stored.len() && written.iter().all(fits)

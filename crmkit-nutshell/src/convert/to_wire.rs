@@ -1,7 +1,7 @@
 //! Values to JSON: strict, and every refusal names the field.
 
 use crmkit_core::{
-    Address, Error, ErrorKind, FieldName, FieldSchema, FieldType, Fields, Markup, ObjectSchema, Result, Retry, Value,
+    Address, Error, ErrorKind, FieldName, FieldSchema, FieldType, Fields, ObjectSchema, Result, Retry, Value,
     chrono::NaiveDate, indexmap::IndexMap,
 };
 use serde_json::{Value as Json, json};
@@ -46,9 +46,9 @@ fn fits(field: &FieldSchema, value: &Value) -> Result<(), String> {
             Err(format!("the text is longer than {max} characters"))
         }
         (FieldType::Text { .. } | FieldType::LongText | FieldType::Url, value) if text_of(value).is_some() => Ok(()),
-        (FieldType::Int, Value::Int(_)) => Ok(()),
-        (FieldType::Rich, Value::Rich(rich)) if rich.markup == Markup::Html => Ok(()),
-        (FieldType::Rich, Value::Rich(_)) => Err("the text must be HTML, not Markdown".to_owned()),
+        (FieldType::Int, Value::Int(_)) | (FieldType::Bool, Value::Bool(_)) => Ok(()),
+        (FieldType::Duration, Value::Duration(_)) => Ok(()),
+        (FieldType::Rich, Value::Rich(_)) => Ok(()),
         (FieldType::Date, Value::Date(_)) | (FieldType::Timestamp, Value::Timestamp(_)) => Ok(()),
         (FieldType::Money, Value::Money(_)) | (FieldType::Address, Value::Address(_)) => Ok(()),
         (FieldType::Emails | FieldType::Phones, Value::List(items))
@@ -72,6 +72,17 @@ fn fits(field: &FieldSchema, value: &Value) -> Result<(), String> {
                 (false, _) => Err("the link points to an object that this field does not link to".to_owned()),
                 (true, Err(_)) => Err("the link's id is not a number".to_owned()),
                 (true, Ok(_)) => Ok(()),
+            }
+        }
+        (FieldType::Links { to }, Value::List(items)) => {
+            let link = |item: &Value| {
+                let target = item.as_ref_to()?;
+                (to.contains(&target.object) && target.id.as_str().parse::<i64>().is_ok()).then_some(())
+            };
+            if items.iter().all(|item| link(item).is_some()) {
+                Ok(())
+            } else {
+                Err("a link of the list points to no record that this field links to".to_owned())
             }
         }
         _ => Err(format!("a {} field does not take a value of this type", field.ty.label())),

@@ -3,6 +3,7 @@
 use crmkit_core::simulator::{Bytes, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
+use super::ordered;
 use super::switches::Switches;
 
 pub(super) type Row = Map<String, Value>;
@@ -81,7 +82,7 @@ impl Answer {
     pub(super) fn into_response(self) -> Response<Bytes> {
         let (bytes, kind) = match self.body {
             Body::Empty => (Bytes::new(), None),
-            Body::Json(body) => (Bytes::from(body.to_string()), Some("application/json".to_owned())),
+            Body::Json(body) => (Bytes::from(ordered::write(&body)), Some("application/json".to_owned())),
             Body::Html(page) => (Bytes::from(page), Some("text/html; charset=UTF-8".to_owned())),
             Body::File(bytes, kind) => (Bytes::from(bytes), Some(kind)),
         };

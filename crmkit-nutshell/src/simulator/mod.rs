@@ -35,6 +35,7 @@ mod call;
 mod entity;
 mod fields;
 mod files;
+mod ordered;
 mod rest;
 mod rpc;
 mod seed;

@@ -3,7 +3,8 @@
 use crmkit_core::rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::answer::{Failure, Row, invalid};
+use super::answer::{Failure, invalid};
+use super::ordered;
 use super::store::object;
 use super::switches::Switches;
 
@@ -68,11 +69,11 @@ impl Multi {
             Value::Array(values) => values.iter().map(|value| (None, value)).collect(),
             Value::Object(labelled) => {
                 let copied = |label: &str| switches.primary_is_copied || label != "--primary";
-                let known = labelled.iter().filter(|(label, _)| copied(label));
+                let known = ordered::pairs(labelled).into_iter().filter(|(label, _)| copied(label));
                 known
                     .map(|(label, value)| {
                         let unlabelled = label == "--primary" || label.parse::<u32>().is_ok();
-                        ((!unlabelled).then_some(label.as_str()), value)
+                        ((!unlabelled).then_some(label), value)
                     })
                     .collect()
             }
@@ -109,15 +110,16 @@ impl Multi {
     }
 
     /// What is kept as JSON-RPC shows it: a label map with the primary value once more.
-    pub(super) fn to_rpc(self, kept: &[Value]) -> Row {
-        let mut shown = Row::new();
+    pub(super) fn to_rpc(self, kept: &[Value]) -> Vec<(String, Value)> {
+        let mut shown: Vec<(String, Value)> = Vec::with_capacity(kept.len() + 1);
         for (position, entry) in kept.iter().enumerate() {
-            let label = entry["name"].as_str().filter(|label| !shown.contains_key(*label));
+            let taken = |label: &&str| shown.iter().any(|(known, _)| known == label);
+            let label = entry["name"].as_str().filter(|label| !taken(label));
             let label = label.map_or_else(|| position.to_string(), str::to_owned);
-            shown.insert(label, entry["value"].clone());
+            shown.push((label, entry["value"].clone()));
         }
         if let Some(primary) = kept.iter().find(|entry| entry["isPrimary"] == true) {
-            shown.insert("--primary".into(), primary["value"].clone());
+            shown.push(("--primary".into(), primary["value"].clone()));
         }
         shown
     }

@@ -223,3 +223,14 @@ async fn who_may_not_delete_does_not() {
     let field = json!({"name": "F", "type": "String"});
     assert_eq!(anna.rest("POST", "/leads/customfield", Some(field)).await.0, 403);
 }
+
+#[tokio::test]
+async fn labels_keep_their_order() {
+    let api = start().await;
+    let call = r#"{"method":"newContact","params":{"contact":{"name":"A","email":{"work":"w@x.example","0":"a@x.example",
+        "home":"h@x.example"}}},"id":1}"#;
+    let request = api.request("POST", "/api/v1/json").body(call).header("content-type", "application/json");
+    let text = request.send().await.unwrap().text().await.unwrap();
+    let shown = r#""email":{"work":"w@x.example","1":"a@x.example","home":"h@x.example","--primary":"w@x.example"}"#;
+    assert!(text.contains(shown), "{text}");
+}

@@ -6,19 +6,25 @@ use crmkit_core::{
     Address, FieldSchema, FieldType, Fields, Labelled, Markup, Money, ObjectName, ObjectSchema, RecordId, RecordRef,
     RichText, Stored, Value,
     chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc},
-    indexmap::IndexMap,
     rust_decimal::prelude::ToPrimitive,
 };
 use serde_json::{Value as Json, json};
 
-use super::number;
+use super::{activity, lead, number, to_wire::range_base};
 use crate::{object::Object, wire};
 
-/// An organization, person or deal as it is stored.
-pub(crate) fn stored_entity(object: Object, schema: &ObjectSchema, entity: &wire::Entity) -> Stored {
+/// A record as it is stored.
+pub(crate) fn stored(object: Object, schema: &ObjectSchema, mut entity: wire::Entity) -> Stored {
+    match object {
+        Object::Activity => activity::read(&mut entity.fields),
+        Object::Lead => lead::read(schema, &mut entity),
+        _ => {}
+    }
     let value_of = |field: &FieldSchema| {
-        if field.custom {
-            from_json(field, entity.custom_fields.as_ref()?.get(field.name.as_str())?)
+        if let Some(base) = range_base(field.name.as_str()) {
+            from_json(field, entity.custom_fields.get(base)?.get("until")?)
+        } else if field.custom {
+            from_json(field, entity.custom_fields.get(field.name.as_str())?)
         } else if field.ty == FieldType::Money {
             let (amount, currency) = (entity.fields.get("value")?, entity.fields.get("currency")?);
             from_json(field, &json!({"value": amount, "currency": currency}))
@@ -32,52 +38,15 @@ pub(crate) fn stored_entity(object: Object, schema: &ObjectSchema, entity: &wire
             fields.insert(field.name.clone(), value);
         }
     }
-    let deleted =
-        entity.is_deleted.unwrap_or(false) || entity.fields.get("status").and_then(Json::as_str) == Some("deleted");
-    let mut stored = stored(entity.id, fields, deleted, entity.fields.get("update_time"));
+    let mut stored = Stored::new(entity.id, fields);
+    stored.trashed = entity.is_deleted;
+    stored.modified = entity.fields.get("update_time").and_then(Json::as_str).and_then(moment);
     for (counter, counted) in object.counters() {
         if let Some(count) = entity.fields.get(*counter).and_then(Json::as_u64) {
             *stored.attached.entry(ObjectName::from(*counted)).or_default() += count;
         }
     }
     stored
-}
-
-/// A note as it is stored.
-pub(crate) fn stored_note(schema: &ObjectSchema, note: &wire::Note) -> Stored {
-    let fields = schema
-        .fields
-        .values()
-        .filter_map(|field| Some((field.name.clone(), from_json(field, note.fields.get(field.name.as_str())?)?)));
-    stored(note.id, fields.collect(), note.active_flag == Some(false), note.fields.get("update_time"))
-}
-
-/// A relation between organizations as it is stored.
-pub(crate) fn stored_relationship(schema: &ObjectSchema, relationship: &wire::Relationship) -> Stored {
-    let json = json!({
-        "type": relationship.kind,
-        "rel_owner_org_id": relationship.rel_owner_org_id.id(),
-        "rel_linked_org_id": relationship.rel_linked_org_id.id(),
-        "add_time": relationship.add_time,
-        "update_time": relationship.update_time,
-    });
-    let fields = schema
-        .fields
-        .values()
-        .filter_map(|field| Some((field.name.clone(), from_json(field, &json[field.name.as_str()])?)));
-    let active = relationship.active_flag.as_ref().is_none_or(|flag| *flag == json!(true) || *flag == json!("true"));
-    stored(relationship.id, fields.collect(), !active, json.get("update_time"))
-}
-
-fn stored(id: i64, fields: Fields, trashed: bool, modified: Option<&Json>) -> Stored {
-    Stored {
-        id: RecordId::from(id.to_string()),
-        fields,
-        trashed,
-        modified: modified.and_then(Json::as_str).and_then(moment),
-        version: None,
-        attached: IndexMap::new(),
-    }
 }
 
 /// The value of a field; `None` where it has none, or one that its type does not have.
@@ -92,7 +61,13 @@ fn from_json(field: &FieldSchema, json: &Json) -> Option<Value> {
             amount: number::from_json(&json["value"])?,
             currency: json["currency"].as_str().filter(|currency| !currency.is_empty())?.into(),
         }),
-        FieldType::Date => Value::Date(NaiveDate::parse_from_str(text()?.get(..10)?, "%Y-%m-%d").ok()?),
+        FieldType::Bool => Value::Bool(json.as_bool().or_else(|| Some(json.as_i64()? != 0))?),
+        FieldType::Duration => Value::Duration(activity::seconds(text()?)?),
+        // A range's first end is in its value.
+        FieldType::Date => {
+            let day = json["value"].as_str().or_else(text)?;
+            Value::Date(NaiveDate::parse_from_str(day.get(..10)?, "%Y-%m-%d").ok()?)
+        }
         FieldType::Time => Value::Time(time_of_day(json["value"].as_str().or_else(|| json.as_str())?)?),
         FieldType::Timestamp => Value::Timestamp(moment(text()?)?),
         FieldType::Address => Value::Address(Arc::new(address(json)?)),
@@ -104,6 +79,15 @@ fn from_json(field: &FieldSchema, json: &Json) -> Option<Value> {
                 return None;
             }
             Value::List(ids.into())
+        }
+        FieldType::Links { to } => {
+            let to = to.first()?;
+            let link = |id| Value::link(RecordRef { object: to.clone(), id: RecordId::from(id) });
+            let links: Vec<_> = json.as_array()?.iter().filter_map(id_text).map(link).collect();
+            if links.is_empty() {
+                return None;
+            }
+            Value::List(links.into())
         }
         FieldType::Link { to } => {
             Value::link(RecordRef { object: to.first()?.clone(), id: RecordId::from(id_text(json)?) })
@@ -205,7 +189,7 @@ mod tests {
             .with(FieldSchema::new("value", "Value", FieldType::Money));
         let entity: wire::Entity =
             serde_json::from_value(json!({"id": 1, "title": "x", "value": null, "currency": "EUR"})).unwrap();
-        let stored = stored_entity(Object::Deal, &schema, &entity);
+        let stored = stored(Object::Deal, &schema, entity);
         assert!(stored.fields.keys().eq(["title"].iter()));
     }
 }

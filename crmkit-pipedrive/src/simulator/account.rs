@@ -9,11 +9,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crmkit_core::simulator::{DailyCounter, FaultScript, RollingWindow};
 use serde::{Deserialize, Serialize};
 
+use super::oauth::Grant;
 use super::store::Store;
-use super::switches::Switches;
+use super::switches::{LimitModel, Switches};
 
-/// Writes that a token may make in a day before the vendor frowns.
-const FAIR_WRITES: u64 = 10_000;
+/// Requests that a token might make in two seconds before there were plans for that.
+const OLD_BURST: usize = 80;
 
 /// The plan of a company.
 ///
@@ -52,6 +53,15 @@ impl Tier {
             Self::Growth => 40,
             Self::Premium => 100,
             Self::Ultimate => 120,
+        }
+    }
+
+    /// How many tokens the company has in a minute, in the model of tokens per minute.
+    fn per_minute(self) -> usize {
+        match self {
+            Self::Lite => 5_000,
+            Self::Growth => 10_000,
+            Self::Premium | Self::Ultimate => 25_000,
         }
     }
 
@@ -126,6 +136,9 @@ pub(super) struct Profile {
     pub(super) switches: Switches,
     /// The tokens with the users they act for.
     pub(super) tokens: Vec<(String, i64)>,
+    /// What users granted to apps.
+    #[serde(default)]
+    pub(super) grants: Vec<Grant>,
 }
 
 /// One isolated company.
@@ -148,6 +161,7 @@ struct Windows {
     general: RollingWindow,
     search: RollingWindow,
     writes: DailyCounter,
+    model: LimitModel,
     refused: u32,
     last_refused: DateTime<Utc>,
     blocked_until: DateTime<Utc>,
@@ -162,7 +176,7 @@ pub(super) enum Verdict {
 }
 
 /// What the headers say about limits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Standing {
     pub(super) limit: usize,
     pub(super) remaining: usize,
@@ -171,6 +185,8 @@ pub(super) struct Standing {
     pub(super) daily_remaining: u64,
     /// What is left of the old fair-use rule, which only warns.
     pub(super) writes_left: u64,
+    /// Whether nothing goes until the day turns.
+    pub(super) day_is_spent: bool,
 }
 
 impl Company {
@@ -225,18 +241,13 @@ impl Company {
     pub(super) fn admit(&self, profile: &Profile, call: Fare<'_>) -> (Verdict, Standing) {
         let mut quota = self.quota();
         let Quota { daily, tokens } = &mut *quota;
-        let windows = tokens.entry(call.token.to_owned()).or_insert_with(|| {
-            let width = TimeDelta::seconds(2);
-            let general = profile.tier.burst() * if call.oauth { 4 } else { 1 };
-            Windows {
-                general: RollingWindow::new(general, width),
-                search: RollingWindow::new(10, width),
-                writes: DailyCounter::new(FAIR_WRITES, TimeDelta::zero()),
-                refused: 0,
-                last_refused: DateTime::<Utc>::MIN_UTC,
-                blocked_until: DateTime::<Utc>::MIN_UTC,
-            }
-        });
+        let model = profile.switches.limit_model;
+        // Tokens a minute are the company's, all else is counted for each token.
+        let key = if model == LimitModel::TokensPerMinute { "" } else { call.token };
+        let windows = tokens.entry(key.to_owned()).or_insert_with(|| Windows::new(profile, call.oauth));
+        if windows.model != model {
+            *windows = Windows::new(profile, call.oauth);
+        }
         let verdict = if profile.limits { windows.decide(profile, daily, call) } else { Verdict::Admitted };
         if !profile.limits {
             daily.spend(call.now, call.cost);
@@ -253,6 +264,11 @@ impl Company {
             daily_limit: daily.limit(),
             daily_remaining: daily.remaining(call.now),
             writes_left: windows.writes.remaining(call.now),
+            day_is_spent: match model {
+                LimitModel::DailyTokens => daily.remaining(call.now) == 0,
+                LimitModel::Requests => windows.writes.remaining(call.now) == 0,
+                LimitModel::TokensPerMinute => false,
+            },
         };
         (verdict, standing)
     }
@@ -270,16 +286,47 @@ pub(super) struct Fare<'a> {
 }
 
 impl Windows {
+    fn new(profile: &Profile, oauth: bool) -> Self {
+        let model = profile.switches.limit_model;
+        let (limit, width) = match model {
+            LimitModel::DailyTokens => (profile.tier.burst() * if oauth { 4 } else { 1 }, TimeDelta::seconds(2)),
+            LimitModel::Requests => (OLD_BURST, TimeDelta::seconds(2)),
+            LimitModel::TokensPerMinute => (profile.tier.per_minute(), TimeDelta::minutes(1)),
+        };
+        Self {
+            general: RollingWindow::new(limit, width),
+            search: RollingWindow::new(10, TimeDelta::seconds(2)),
+            writes: DailyCounter::new(profile.switches.writes_per_day, TimeDelta::zero()),
+            model,
+            refused: 0,
+            last_refused: DateTime::<Utc>::MIN_UTC,
+            blocked_until: DateTime::<Utc>::MIN_UTC,
+        }
+    }
+
     fn decide(&mut self, profile: &Profile, daily: &mut DailyCounter, call: Fare<'_>) -> Verdict {
         let now = call.now;
         if now < self.blocked_until {
             return Verdict::Blocked;
         }
         let general = !call.search || profile.switches.search_counts_as_burst;
-        let room = (!general || self.general.remaining(now) > 0) && (!call.search || self.search.remaining(now) > 0);
-        if room && daily.spend(now, call.cost) {
+        let weight = match self.model {
+            LimitModel::TokensPerMinute => usize::try_from(call.cost).unwrap_or(usize::MAX),
+            _ => 1,
+        };
+        let room =
+            (!general || self.general.remaining(now) >= weight) && (!call.search || self.search.remaining(now) > 0);
+        let day = match self.model {
+            LimitModel::DailyTokens => daily.remaining(now) >= call.cost,
+            LimitModel::Requests => !call.write || self.writes.remaining(now) > 0,
+            LimitModel::TokensPerMinute => true,
+        };
+        if room && day {
+            daily.spend(now, call.cost);
             if general {
-                self.general.admit(now);
+                for _ in 0..weight {
+                    self.general.admit(now);
+                }
             }
             if call.search {
                 self.search.admit(now);

@@ -1,9 +1,14 @@
 //! What goes back: the vendor's envelopes and error bodies, built in one place.
 
+use crmkit_core::simulator::Bytes;
 use serde_json::{Map, Value, json};
+
+use super::entity::Entity;
+use super::switches::Switches;
 
 pub(super) type Row = Map<String, Value>;
 
+const VALIDATION: &str = "ERR_SCHEMA_VALIDATION_FAILED";
 const INFO: &str = "Please check developers.pipedrive.com";
 
 /// A status, a JSON body and further headers.
@@ -12,6 +17,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
     pub(super) headers: Vec<(&'static str, String)>,
+    /// What goes out instead of the JSON body, with its media type.
+    pub(super) raw: Option<(Bytes, &'static str)>,
 }
 
 /// What a route returns: an answer either way, the error being one that applied nothing.
@@ -19,12 +26,30 @@ pub(super) type Answered = Result<Answer, Answer>;
 
 impl Answer {
     pub(super) fn new(status: u16, body: Value) -> Self {
-        Self { status, body, headers: Vec::new() }
+        Self { status, body, headers: Vec::new(), raw: None }
     }
 
     /// A success without additional data.
     pub(super) fn ok(data: impl Into<Value>) -> Self {
         Self::with(data, Value::Null)
+    }
+
+    /// The content of a file.
+    pub(super) fn raw(content: Bytes, disposition: String) -> Self {
+        let mut answer = Self::new(200, Value::Null);
+        answer.raw = Some((content, "application/octet-stream"));
+        if !disposition.is_empty() {
+            answer.headers.push(("content-disposition", disposition));
+        }
+        answer
+    }
+
+    /// The content is elsewhere.
+    pub(super) fn redirect(location: String) -> Self {
+        let mut answer = Self::raw(Bytes::new(), String::new());
+        answer.status = 302;
+        answer.headers.push(("location", location));
+        answer
     }
 
     /// A success with additional data.
@@ -58,7 +83,18 @@ impl Answer {
 
     /// v2 refuses a value.
     pub(super) fn invalid(path: &str, reason: &str) -> Self {
-        Self::error(400, &format!("Validation failed: {path}: {reason}")).key("code", "ERR_SCHEMA_VALIDATION_FAILED")
+        Self::error(400, &format!("Validation failed: {path}: {reason}")).key("code", VALIDATION)
+    }
+
+    /// An error without the key that not every account may send.
+    pub(super) fn worded(mut self, switches: &Switches) -> Self {
+        if !switches.errors_have_code
+            && let Value::Object(body) = &mut self.body
+            && body.get("code").is_some_and(|code| code == VALIDATION)
+        {
+            body.remove("code");
+        }
+        self
     }
 
     /// v2 does not know a key.
@@ -73,6 +109,16 @@ impl Answer {
 
     pub(super) fn not_found() -> Self {
         Self::error_with(404, "Entity was not found", "Object was not found.")
+    }
+
+    /// There is no such record of this kind.
+    pub(super) fn gone(entity: Entity) -> Self {
+        let kind = match entity {
+            Entity::Leads => "lead",
+            Entity::LeadLabels => "lead label",
+            _ => return Self::not_found(),
+        };
+        Self::error_with(404, &format!("requested {kind} not found"), "Object was not found.")
     }
 
     pub(super) fn forbidden() -> Self {
@@ -97,6 +143,13 @@ impl Answer {
     pub(super) fn over_limit() -> Self {
         let body = json!({ "success": false, "error": "request over limit", "errorCode": 429, "error_info": INFO });
         Self::new(429, body)
+    }
+
+    /// A limit is reached, said in plain text.
+    pub(super) fn over_limit_in_text() -> Self {
+        let mut answer = Self::new(429, Value::Null);
+        answer.raw = Some((Bytes::from_static(b"Too Many Requests"), "text/plain"));
+        answer
     }
 
     /// The simulator does not know this route.

@@ -1,6 +1,7 @@
 //! How a simulator is configured before it starts.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub struct PipedriveSimulatorBuilder {
     limits: bool,
     clock: Option<Arc<dyn Clock>>,
     in_flight: InFlight,
-    port: u16,
+    listen: SocketAddr,
     place: ServerThread,
     drop_every: u64,
     switches: Switches,
@@ -50,7 +51,7 @@ impl Default for PipedriveSimulatorBuilder {
             limits: true,
             clock: None,
             in_flight: InFlight::default(),
-            port: 0,
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
             place: ServerThread::Current,
             drop_every: 0,
             switches: Switches::default(),
@@ -95,7 +96,13 @@ impl PipedriveSimulatorBuilder {
 
     /// The loopback port (any free one).
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.listen.set_port(port);
+        self
+    }
+
+    /// The address and port to listen on (loopback), for a container. Whoever reaches it may steer it.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
         self
     }
 
@@ -155,6 +162,7 @@ impl PipedriveSimulatorBuilder {
             limits: self.limits,
             switches: self.switches,
             tokens: vec![(steering::token_for(seed::COMPANY, 1), 1)],
+            grants: Vec::new(),
         };
         let (journal, entries) = match &self.journal {
             Some(path) => Journal::open(path).map(|(journal, entries)| (Some(journal), entries))?,
@@ -168,7 +176,7 @@ impl PipedriveSimulatorBuilder {
             (true, None) => state.reset(),
         };
         ready.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let server = Server::start(self.port, self.place, self.in_flight, Arc::new(Service(state.clone())))?;
+        let server = Server::start_at(self.listen, self.place, self.in_flight, Arc::new(Service(state.clone())))?;
         Ok(PipedriveSimulator { server, state })
     }
 }

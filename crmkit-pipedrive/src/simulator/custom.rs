@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Row};
 use super::call::Call;
+use super::entity::Entity;
 use super::routes::currencies;
-use super::store::Entity;
 use super::table::{int, text};
 use super::time;
 

@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::routes::{self, Route};
 use super::shape::Shape;
 
-const EXTRACT: &str = include_str!("pipedrive-endpoints.json");
+const EXTRACTS: [&str; 2] = [include_str!("pipedrive-endpoints.json"), include_str!("pipedrive-endpoints-more.json")];
 
 /// One operation of the API.
 #[derive(Debug)]
@@ -25,17 +25,21 @@ pub(super) struct Endpoint {
     query: HashMap<String, Shape>,
     pub(super) body: Option<Shape>,
     pub(super) route: Option<Route>,
+    /// One of these an access token of OAuth must have.
+    pub(super) scopes: Vec<String>,
 }
 
 /// An endpoint and the values of the variable segments of its path.
 pub(super) type Found<'a> = (&'static Endpoint, Vec<&'a str>);
 
 static ENDPOINTS: LazyLock<HashMap<String, Vec<Endpoint>>> = LazyLock::new(|| {
-    let extract: Value = serde_json::from_str(EXTRACT).expect("the extract is JSON");
     let mut by_resource: HashMap<String, Vec<Endpoint>> = HashMap::new();
-    for entry in extract["endpoints"].as_array().expect("the extract lists endpoints") {
-        let endpoint = Endpoint::read(entry);
-        by_resource.entry(resource(&endpoint.template).to_owned()).or_default().push(endpoint);
+    for extract in EXTRACTS {
+        let extract: Value = serde_json::from_str(extract).expect("the extract is JSON");
+        for entry in extract["endpoints"].as_array().expect("the extract lists endpoints") {
+            let endpoint = Endpoint::read(entry);
+            by_resource.entry(resource(&endpoint.template).to_owned()).or_default().push(endpoint);
+        }
     }
     for endpoints in by_resource.values_mut() {
         endpoints.sort_by_key(|endpoint| endpoint.segments.iter().filter(|segment| segment.starts_with('{')).count());
@@ -66,6 +70,14 @@ pub(super) fn find<'a>(method: &str, path: &'a str) -> Option<Found<'a>> {
         }
         Some((endpoint, values))
     })
+}
+
+/// Every scope that an endpoint asks for.
+pub(super) fn scopes() -> Vec<String> {
+    let mut all: Vec<String> = ENDPOINTS.values().flatten().flat_map(|endpoint| endpoint.scopes.clone()).collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// Every endpoint and whether it is modelled.
@@ -101,6 +113,7 @@ impl Endpoint {
             status: entry["ok"][0].as_str().and_then(|status| status.parse().ok()).unwrap_or(200),
             v2: entry["v"] == "v2",
             route: routes::find(&method, &template),
+            scopes: serde_json::from_value(entry["scopes"].clone()).unwrap_or_default(),
             query,
             body,
             method,

@@ -1,16 +1,19 @@
 //! Pages of a list: filters, order and cursors of v2, offsets of v1.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Row};
 use super::call::Call;
-use super::store::Entity;
+use super::condition;
+use super::entity::Entity;
 use super::switches::Stray;
-use super::table::{Stored, Table, int};
+use super::table::{Stored, Table, int, link, text};
 use super::time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +22,22 @@ enum Sort {
     Added,
     Updated,
     Order,
+    Due,
 }
 
 /// What a v2 list was asked for.
 #[derive(Debug)]
 pub(super) struct Listing {
     entity: Entity,
+    now: DateTime<Utc>,
     limit: usize,
     after: Option<(i64, i64)>,
     sort: Sort,
     descending: bool,
     since: Option<i64>,
     until: Option<i64>,
+    /// What the filter asked for lets through.
+    filtered: Option<BTreeSet<i64>>,
     pub(super) ids: Option<Vec<i64>>,
     pub(super) links: Vec<(&'static str, i64)>,
 }
@@ -41,24 +48,24 @@ pub(super) type Page<'a> = (Vec<&'a Stored>, Value);
 impl Listing {
     /// Reads the query, with integer filters named like the columns `links`.
     pub(super) fn read(call: &Call<'_>, entity: Entity, links: &[&'static str]) -> Result<Self, Answer> {
-        if call.param("filter_id").is_some() {
-            return Err(Answer::invalid("filter_id", "Filter not found."));
-        }
         let sort = match call.param("sort_by") {
             Some("add_time") => Sort::Added,
             Some("update_time") => Sort::Updated,
             Some("order_nr") => Sort::Order,
+            Some("due_date") => Sort::Due,
             _ => Sort::Id,
         };
-        let links = links.iter().filter_map(|link| Some((*link, call.int_param(link)?))).collect();
+        let links = links.iter().filter_map(|link| Some((*link, call.link_param(link)?))).collect();
         Ok(Self {
             entity,
+            now: call.now,
             limit: limit(call, 500)?,
-            after: call.param("cursor").map(|cursor| decode(entity, cursor)).transpose()?,
+            after: call.param("cursor").map(|cursor| decode(call, entity, cursor)).transpose()?,
             sort,
             descending: call.param("sort_direction") == Some("desc"),
             since: instant(call, "updated_since")?,
             until: instant(call, "updated_until")?,
+            filtered: filtered(call, entity)?,
             ids: ids(call)?,
             links,
         })
@@ -120,6 +127,7 @@ impl Listing {
                 Sort::Added => (stored.added, id),
                 Sort::Updated => (stored.updated, id),
                 Sort::Order => (int(&stored.row, "order_nr").unwrap_or(0), id),
+                Sort::Due => (due(&stored.row), id),
             })
         };
         ids.into_iter().filter_map(key).collect()
@@ -134,11 +142,11 @@ impl Listing {
         let mut page = Vec::new();
         let mut last = None;
         for (key, id) in keys {
-            let Some(stored) = table.any(id).filter(|stored| self.accepts(stored) && keep(&stored.row)) else {
+            let Some(stored) = table.any(id).filter(|stored| self.accepts(id, stored) && keep(&stored.row)) else {
                 continue;
             };
             if page.len() == self.limit {
-                return (page, last.map_or(Value::Null, |last| encode(self.entity, last)));
+                return (page, last.map_or(Value::Null, |last| encode(self.now, self.entity, last)));
             }
             last = Some((key, id));
             page.push(stored);
@@ -146,17 +154,30 @@ impl Listing {
         (page, Value::Null)
     }
 
-    fn accepts(&self, stored: &Stored) -> bool {
-        self.since.is_none_or(|since| stored.updated >= since)
+    fn accepts(&self, id: i64, stored: &Stored) -> bool {
+        self.filtered.as_ref().is_none_or(|filtered| filtered.contains(&id))
+            && self.since.is_none_or(|since| stored.updated >= since)
             && self.until.is_none_or(|until| stored.updated < until)
-            && self.links.iter().all(|(link, target)| int(&stored.row, link) == Some(*target))
+            && self.links.iter().all(|(key, target)| link(&stored.row, key) == Some(*target))
     }
+}
+
+/// When an activity is due, in seconds since 1970.
+pub(super) fn due(row: &Row) -> i64 {
+    let part = |key| text(row, key).unwrap_or_default();
+    let time = if part("due_time").is_empty() { "00:00:00" } else { part("due_time") };
+    time::seconds(&format!("{}T{time}", part("due_date")))
 }
 
 /// The page of a list that has no order of its own: `start` and `limit` are those of v1.
 pub(super) fn v1_page<T>(call: &Call<'_>, items: impl Iterator<Item = T>) -> (Vec<T>, Value) {
+    v1_page_of(call, items, 500)
+}
+
+/// Such a page of at most `max`.
+pub(super) fn v1_page_of<T>(call: &Call<'_>, items: impl Iterator<Item = T>, max: usize) -> (Vec<T>, Value) {
     let start = call.int_param("start").and_then(|start| usize::try_from(start).ok()).unwrap_or(0);
-    let limit = call.int_param("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100).clamp(1, 500);
+    let limit = call.int_param("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100).clamp(1, max);
     let mut items = items.skip(start);
     let page: Vec<T> = items.by_ref().take(limit).collect();
     let more = items.next().is_some();
@@ -177,6 +198,13 @@ pub(super) fn limit(call: &Call<'_>, max: usize) -> Result<usize, Answer> {
     }
 }
 
+/// What the filter in the query lets through.
+pub(super) fn filtered(call: &Call<'_>, entity: Entity) -> Result<Option<BTreeSet<i64>>, Answer> {
+    let Some(filter) = call.param("filter_id") else { return Ok(None) };
+    let found = filter.parse().ok().and_then(|filter| condition::matching(call.store, filter, entity));
+    found.map(Some).ok_or_else(|| Answer::invalid("filter_id", "Filter not found."))
+}
+
 fn ids(call: &Call<'_>) -> Result<Option<Vec<i64>>, Answer> {
     let Some(text) = call.param("ids") else { return Ok(None) };
     let ids: Result<Vec<i64>, _> = text.split(',').map(|id| id.trim().parse()).collect();
@@ -193,13 +221,17 @@ fn instant(call: &Call<'_>, name: &str) -> Result<Option<i64>, Answer> {
     call.param(name).map(|text| parse(text).ok_or_else(wrong)).transpose()
 }
 
-pub(super) fn encode(entity: Entity, (key, id): (i64, i64)) -> Value {
-    URL_SAFE_NO_PAD.encode(json!({ entity.name(): id, "key": key }).to_string()).into()
+pub(super) fn encode(now: DateTime<Utc>, entity: Entity, (key, id): (i64, i64)) -> Value {
+    let marker = json!({ entity.name(): id, "key": key, "at": now.timestamp() });
+    URL_SAFE_NO_PAD.encode(marker.to_string()).into()
 }
 
-pub(super) fn decode(entity: Entity, cursor: &str) -> Result<(i64, i64), Answer> {
+pub(super) fn decode(call: &Call<'_>, entity: Entity, cursor: &str) -> Result<(i64, i64), Answer> {
+    let minutes = call.profile.switches.cursor_minutes;
+    let fresh = |at: i64| minutes == 0 || call.now.timestamp() - at <= minutes * 60;
     let parse = || {
         let marker: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        marker["at"].as_i64().filter(|at| fresh(*at))?;
         Some((marker["key"].as_i64()?, marker[entity.name()].as_i64()?))
     };
     parse().ok_or_else(|| Answer::invalid("cursor", "Invalid cursor."))

@@ -3,9 +3,24 @@
 //! It is written from the vendor's documentation alone and shares nothing with the connector, so that a misreading of
 //! one is noticed by the other.
 //!
+//! | it models | how |
+//! |---|---|
+//! | users, pipelines, stages, fields and options, currencies | fields in v2 and v1; changing them needs an administrator |
+//! | organizations, persons, deals, products | v2, with custom fields, labels, followers, soft deletes; merging |
+//! | leads, lead labels, lead sources | v1, UUIDs, the custom fields of deals; conversion to deals and back |
+//! | activities, activity types | one of deal, lead and project; participants, attendees |
+//! | notes and their comments, files, deal participants, products of deals, relationships of organizations | HTML is cleaned; multipart uploads and downloads |
+//! | filters and search | lists narrowed by conditions; a window and a lag of their own for search |
+//! | limits | tokens a day, bursts, fair use; the older models by [`Switches::limit_model`]; a block for who hammers |
+//! | access | API tokens; OAuth by [`PipedriveSimulator::authorize`] or `/oauth/authorize` and `/oauth/token`; scopes; visibility |
+//! | plans | custom fields, leads and deals, `visible_to` |
+//!
+//! `GET /_simulator/routes` lists every operation with its price and whether it is modelled; one that is not answers 501.
+//! What the documents leave open is a field of [`Switches`].
+//!
 //! Over HTTP it is steered by `POST /_simulator/{faults,seed,reset,clock,accounts,switches}` and watched by
 //! `GET /_simulator/{dump,requests,faults,switches,routes}`: with an `x-api-token` for that company, without one for
-//! all. `/v1/…` is taken as `/api/v1/…`, in faults and in the log, too.
+//! all. `POST /_simulator/accounts` with `"scopes": []` answers tokens of OAuth, too. `/v1/…` is taken as `/api/v1/…`, in faults and in the log, too.
 //!
 //! ```
 //! use crmkit_pipedrive::simulator::PipedriveSimulator;
@@ -28,9 +43,13 @@ mod account;
 mod answer;
 mod builder;
 mod call;
+mod condition;
 mod custom;
 mod endpoints;
+mod entity;
 mod listing;
+mod oauth;
+mod reply;
 mod routes;
 mod seed;
 mod service;
@@ -41,7 +60,9 @@ mod store;
 mod switches;
 mod table;
 mod time;
+mod upload;
 mod view;
+mod visibility;
 
 use std::io;
 use std::sync::Arc;
@@ -51,7 +72,8 @@ use serde_json::Value;
 
 pub use account::Tier;
 pub use builder::PipedriveSimulatorBuilder;
-pub use switches::{Stray, Switches};
+pub use oauth::OAuthTokens;
+pub use switches::{DueTimes, LimitModel, SetNotation, Stray, Switches};
 
 use state::State;
 
@@ -174,6 +196,15 @@ impl PipedriveSimulator {
         };
         self.state.change(&company, change).map_err(io::Error::other)?;
         Ok(token)
+    }
+
+    /// Grants an app access to the default account for its administrator, with these scopes, or with all if there are none.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn authorize(&self, scopes: &[&str]) -> io::Result<OAuthTokens> {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        oauth::grant(&self.state, &self.state.default.name, 1, scopes).map_err(io::Error::other)
     }
 
     /// Changes the switches of the default account.

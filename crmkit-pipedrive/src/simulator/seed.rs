@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::answer::Row;
-use super::store::{Entity, Store};
+use super::entity::Entity;
+use super::store::Store;
 use super::time;
 
 /// The company of the default account.
@@ -20,6 +21,16 @@ Carol Thompson;James Ascencio;Kary Hendrixson;Kami Bicknell;Zane Levy;Maureen Ma
 pub(super) const STAGES: [&str; 5] =
     ["Qualified", "Contact Made", "Demo Scheduled", "Proposal Made", "Negotiations Started"];
 
+/// The activity types of every new company.
+const ACTIVITY_TYPES: [(&str, &str); 6] = [
+    ("call", "Call"),
+    ("meeting", "Meeting"),
+    ("task", "Task"),
+    ("deadline", "Deadline"),
+    ("email", "Email"),
+    ("lunch", "Lunch"),
+];
+
 /// The first store of a company.
 pub(super) fn fresh(now: DateTime<Utc>) -> Store {
     let mut store = Store::new();
@@ -32,7 +43,19 @@ pub(super) fn fresh(now: DateTime<Utc>) -> Store {
     for (id, name) in (1..).zip(STAGES) {
         store.put(Entity::Stages, stage(id, 1, id, name, now));
     }
-    for entity in [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields] {
+    for (id, (key, name)) in (1..).zip(ACTIVITY_TYPES) {
+        store.put(Entity::ActivityTypes, activity_type(id, key, name, now));
+    }
+    for (number, (name, color)) in (1..).zip([("Hot", "red"), ("Cold", "blue"), ("Warm", "yellow")]) {
+        store.put(Entity::LeadLabels, lead_label(number, name, color, now));
+    }
+    for entity in [
+        Entity::DealFields,
+        Entity::PersonFields,
+        Entity::OrganizationFields,
+        Entity::ActivityFields,
+        Entity::ProductFields,
+    ] {
         for (id, (code, name, kind)) in (1..).zip(builtin_fields(entity)) {
             let options = builtin_options(&mut store, entity, code);
             store.put(entity, builtin_field(id, code, name, kind, &options, now));
@@ -84,6 +107,20 @@ pub(super) fn stage(id: i64, pipeline: i64, order: i64, name: &str, now: DateTim
     }))
 }
 
+fn activity_type(id: i64, key: &str, name: &str, now: DateTime<Utc>) -> Row {
+    object(json!({
+        "id": id, "order_nr": id, "name": name, "key_string": key, "icon_key": key, "active_flag": true,
+        "color": "FFFFFF", "is_custom_flag": false, "add_time": time::v1(now), "update_time": time::v1(now),
+    }))
+}
+
+fn lead_label(number: u32, name: &str, color: &str, now: DateTime<Utc>) -> Row {
+    object(json!({
+        "id": format!("f08b42a{number}-4e75-41ea-9643-03698ef1cfd6"), "name": name, "color": color,
+        "add_time": time::millis(now), "update_time": time::millis(now), "is_deleted": false,
+    }))
+}
+
 fn builtin_field(id: i64, code: &str, name: &str, kind: &str, options: &Value, now: DateTime<Utc>) -> Row {
     object(json!({
         "id": id, "field_code": code, "field_name": name, "field_type": kind, "description": null,
@@ -99,6 +136,7 @@ fn builtin_options(store: &mut Store, entity: Entity, code: &str) -> Value {
             return json!([{"id": "open", "label": "Open"}, {"id": "won", "label": "Won"},
             {"id": "lost", "label": "Lost"}, {"id": "deleted", "label": "Deleted"}]);
         }
+        (Entity::ActivityFields, "priority") => &["High", "Medium", "Low"],
         (_, "visible_to") => {
             return json!([{"id": 1, "label": "Owner only"}, {"id": 3, "label": "Owner's group"},
             {"id": 5, "label": "Owner's group and sub-groups"}, {"id": 7, "label": "Entire company"}]);
@@ -171,6 +209,45 @@ fn builtin_fields(entity: Entity) -> &'static [(&'static str, &'static str, &'st
             ("im", "Instant messenger", "varchar"),
             ("postal_address", "Postal address", "address"),
             ("marketing_status", "Marketing status", "enum"),
+        ],
+        Entity::ProductFields => &[
+            ("id", "ID", "int"),
+            ("name", "Name", "varchar"),
+            ("code", "Product code", "varchar"),
+            ("unit", "Unit", "varchar"),
+            ("tax", "Tax percentage", "double"),
+            ("category", "Category", "enum"),
+            ("owner_id", "Owner", "user"),
+            ("prices", "Unit prices", "price_list"),
+            ("is_linkable", "Active", "boolean"),
+            ("visible_to", "Visible to", "visible_to"),
+            ("description", "Description", "text"),
+            ("billing_frequency", "Billing frequency", "billing_frequency"),
+            ("add_time", "Product created", "date"),
+            ("update_time", "Update time", "date"),
+        ],
+        Entity::ActivityFields => &[
+            ("id", "ID", "int"),
+            ("subject", "Subject", "varchar"),
+            ("type", "Type", "varchar"),
+            ("owner_id", "Assigned to user", "user"),
+            ("creator_user_id", "Creator", "user"),
+            ("deal_id", "Deal", "deal"),
+            ("lead_id", "Lead", "lead"),
+            ("person_id", "Contact person", "people"),
+            ("org_id", "Organization", "org"),
+            ("due_date", "Due date", "date"),
+            ("due_time", "Due time", "time"),
+            ("duration", "Duration", "time"),
+            ("busy", "Free/busy", "boolean"),
+            ("done", "Done", "boolean"),
+            ("marked_as_done_time", "Marked as done time", "date"),
+            ("location", "Location", "address"),
+            ("priority", "Priority", "enum"),
+            ("public_description", "Public description", "text"),
+            ("note", "Note", "text"),
+            ("add_time", "Add time", "date"),
+            ("update_time", "Update time", "date"),
         ],
         _ => &[
             ("id", "ID", "int"),

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use crmkit_core::simulator::{
-    Bytes, Effect, Handler, HeaderMap, LoggedRequest, Reply, Request, header, json_response, steer, token_digest,
-};
+use crmkit_core::simulator::{Bytes, Effect, Handler, HeaderMap, LoggedRequest, Reply, Request, steer, token_digest};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::account::{Company, Fare, Profile, Standing, Verdict};
 use super::answer::{Answer, CLOUDFLARE};
 use super::call::Call;
 use super::endpoints::{self, Endpoint, Found};
+use super::oauth;
+use super::reply::{html, send, with_headers};
+use super::routes::{conversions, files};
+use super::shape::Shape;
 use super::state::State;
-use super::switches::Stray;
+use super::switches::{LimitModel, Stray};
+use super::upload::{self, Form};
 
 /// Answers every request of one simulator.
 #[derive(Debug)]
@@ -32,6 +34,9 @@ struct Asked {
     sequence: u64,
     now: DateTime<Utc>,
     body: Bytes,
+    host: String,
+    /// What a multipart body holds.
+    form: Option<Form>,
 }
 
 /// The token of a request and whether it is one of OAuth.
@@ -52,6 +57,8 @@ impl Handler for Service {
         }
         let (parts, body) = request.into_parts();
         let (token, oauth) = token_of(&parts.headers);
+        let header_text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let content_type = header_text("content-type");
         let path = parts.uri.path();
         let path = if path.starts_with("/v1/") { format!("/api{path}") } else { path.to_owned() };
         let query = parts.uri.query().unwrap_or_default();
@@ -63,9 +70,19 @@ impl Handler for Service {
             oauth,
             sequence: self.0.traffic.next_sequence(),
             now: self.0.clock.now(),
+            form: match content_type.filter(|kind| kind.starts_with("multipart/")) {
+                Some(kind) => upload::read(kind, body.clone()).await,
+                None => None,
+            },
             body,
+            host: header_text("host").unwrap_or_default().to_owned(),
         };
-        let reply = self.exchange(&asked).await;
+        let reply = match (&*asked.method, &*asked.path) {
+            (_, path) if path.starts_with("/_storage/") => self.storage(&asked, parts.uri.query()),
+            ("GET", "/oauth/authorize") => send(asked.sequence, oauth::authorize(&self.0, &asked.query)),
+            ("POST", "/oauth/token" | "/oauth/token/") => self.grant(&asked, &parts.headers).await,
+            _ => self.exchange(&asked).await,
+        };
         let status = reply.status();
         self.0.traffic.record(LoggedRequest {
             sequence: asked.sequence,
@@ -82,17 +99,63 @@ impl Handler for Service {
 }
 
 impl Service {
+    /// Where downloads may be redirected to: a signed address, which takes no other credentials.
+    fn storage(&self, asked: &Asked, query: Option<&str>) -> Reply {
+        if !asked.token.is_empty() {
+            return send(asked.sequence, files::storage_refusal());
+        }
+        let signed = files::signed(&asked.path, query);
+        let company = signed.and_then(|(company, file)| Some((self.0.by_name(&company)?, file)));
+        let content = company.and_then(|(company, file)| company.store().blob(file).cloned());
+        send(asked.sequence, content.map_or_else(Answer::not_found, |content| Answer::raw(content, String::new())))
+    }
+
+    /// The token endpoint, at which faults may be scripted like anywhere else.
+    async fn grant(&self, asked: &Asked, headers: &HeaderMap) -> Reply {
+        let answer = || oauth::token(&self.0, headers, &asked.body, &asked.host);
+        let (Some(company), Some(effect)) =
+            (self.0.default_company(), self.0.faults.take(&asked.method, &asked.path, &asked.body))
+        else {
+            return send(asked.sequence, answer());
+        };
+        let profile = Profile { limits: false, ..(*company.profile()).clone() };
+        let gate = Gate { profile: &profile, standing: Standing::default(), write: true };
+        self.play(asked, &gate, effect, answer).await
+    }
+
+    /// The company and user of a request, and the scopes it is limited to.
+    fn known(&self, asked: &Asked) -> Option<(Arc<Company>, i64, Option<Vec<String>>)> {
+        if asked.oauth {
+            let (company, user, scopes) = self.0.by_access(&asked.token, asked.now)?;
+            return Some((company, user, Some(scopes)));
+        }
+        let (company, user) = match self.0.by_token(&asked.token) {
+            Some(known) => known,
+            None if !asked.token.is_empty() => return None,
+            None => {
+                let (_, token) = asked.query.iter().find(|(key, _)| key == "api_token")?;
+                self.0.by_token(token).filter(|(company, _)| company.profile().switches.query_token)?
+            }
+        };
+        Some((company, user, None))
+    }
+
     async fn exchange(&self, asked: &Asked) -> Reply {
-        let Some((company, user)) = self.0.by_token(&asked.token) else {
-            return send(asked, Answer::unauthorized());
+        let Some((company, user, scopes)) = self.known(asked) else {
+            return send(asked.sequence, Answer::unauthorized());
         };
         let profile = company.profile();
         let Some((endpoint, segments)) = endpoints::find(&asked.method, &asked.path) else {
             self.0.note_unmodelled(&asked.method, &asked.path);
-            return send(asked, Answer::not_modelled(&asked.method, &asked.path));
+            return send(asked.sequence, Answer::not_modelled(&asked.method, &asked.path));
         };
+        let granted = |scopes: &Vec<String>| scopes.iter().any(|scope| endpoint.scopes.contains(scope));
+        if scopes.is_some_and(|scopes| !endpoint.scopes.is_empty() && !granted(&scopes)) {
+            return send(asked.sequence, Answer::error(403, "Scope and URL mismatch"));
+        }
+        let windows = if asked.oauth { format!("oauth of {user}") } else { asked.token.clone() };
         let fare = Fare {
-            token: &asked.token,
+            token: &windows,
             oauth: asked.oauth,
             search: endpoint.is_search(),
             write: asked.method != "GET",
@@ -102,7 +165,7 @@ impl Service {
         let (verdict, standing) = company.admit(&profile, fare);
         let gate = Gate { profile: &profile, standing, write: fare.write };
         match verdict {
-            Verdict::Blocked => return html(asked, 403, CLOUDFLARE),
+            Verdict::Blocked => return html(asked.sequence, 403, CLOUDFLARE),
             Verdict::OverLimit => return gate.send(asked, gate.over_limit()),
             Verdict::Admitted => {}
         }
@@ -161,15 +224,16 @@ impl Service {
                 let reply = gate.send(asked, Answer::over_limit());
                 with_headers(reply, &[("retry-after".into(), value)])
             }
-            Effect::ExpiredToken => send(asked, Answer::unauthorized()),
+            Effect::ExpiredToken => send(asked.sequence, Answer::unauthorized()),
             Effect::BudgetSpent => {
                 let mut standing = gate.standing;
                 standing.daily_remaining = 0;
+                standing.day_is_spent = true;
                 let gate = Gate { standing, ..*gate };
                 gate.send(asked, gate.over_limit())
             }
-            Effect::Html { status, body } => html(asked, status, body.as_deref().unwrap_or(CLOUDFLARE)),
-            _ => send(asked, Answer::error(500, "an effect that this simulator does not know")),
+            Effect::Html { status, body } => html(asked.sequence, status, body.as_deref().unwrap_or(CLOUDFLARE)),
+            _ => send(asked.sequence, Answer::error(500, "an effect that this simulator does not know")),
         }
     }
 
@@ -192,15 +256,19 @@ impl Service {
             segments: &segments,
             query: &asked.query,
             body,
+            file: asked.form.as_ref().and_then(|form| form.file.clone()),
+            host: &asked.host,
             user,
             now: asked.now,
         };
+        conversions::settle(&mut call);
         let answered = route(&mut call);
         if let Err(error) = self.0.record_changes(&profile.name, &mut store) {
             return Answer::error(500, &format!("the journal could not be written: {error}"));
         }
         drop(store);
         match answered {
+            Ok(answer) if answer.raw.is_some() => answer,
             Ok(answer) => Answer { status: endpoint.status, ..answer },
             Err(answer) => self.failed(company, profile, endpoint, answer),
         }
@@ -210,7 +278,7 @@ impl Service {
         if !profile.switches.failed_calls_cost {
             company.refund(endpoint.cost);
         }
-        answer
+        answer.worded(&profile.switches)
     }
 }
 
@@ -218,6 +286,8 @@ impl Service {
 fn read_body(asked: &Asked, endpoint: &Endpoint, profile: &Profile) -> Result<Value, Answer> {
     let mut body = if asked.body.is_empty() || !matches!(asked.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE") {
         Value::Null
+    } else if let Some(form) = &asked.form {
+        Value::Object(form.texts.clone())
     } else {
         match serde_json::from_slice(&asked.body) {
             Ok(body) => body,
@@ -240,6 +310,9 @@ fn read_body(asked: &Asked, endpoint: &Endpoint, profile: &Profile) -> Result<Va
                 Stray::Ignored => given.remove("add_time"),
             };
         }
+        if body.is_null() && matches!(shape, Shape::Object(_)) {
+            body = json!({});
+        }
         shape.check_body(&mut body, switches.unknown_keys == Stray::Ignored)?;
     }
     Ok(body)
@@ -260,9 +333,10 @@ struct Gate<'a> {
 
 impl Gate<'_> {
     fn over_limit(&self) -> Answer {
-        let mut answer = Answer::over_limit();
+        let json = self.profile.switches.over_limit_is_json;
+        let mut answer = if json { Answer::over_limit() } else { Answer::over_limit_in_text() };
         if self.profile.switches.retry_after {
-            let spent = self.standing.daily_remaining == 0;
+            let spent = self.standing.day_is_spent;
             let seconds = if spent { 3600 } else { self.standing.reset_seconds.max(1) };
             answer.headers.push(("retry-after", seconds.to_string()));
         }
@@ -277,7 +351,7 @@ impl Gate<'_> {
                 ("x-ratelimit-remaining", standing.remaining.to_string()),
                 ("x-ratelimit-reset", standing.reset_seconds.to_string()),
             ]);
-            if self.profile.switches.daily_headers {
+            if self.profile.switches.daily_headers && self.profile.switches.limit_model == LimitModel::DailyTokens {
                 answer.headers.extend([
                     ("x-daily-ratelimit-token-limit", standing.daily_limit.to_string()),
                     ("x-daily-ratelimit-token-remaining", standing.daily_remaining.to_string()),
@@ -287,41 +361,6 @@ impl Gate<'_> {
                 answer.headers.push(("x-daily-requests-left", standing.writes_left.to_string()));
             }
         }
-        send(asked, answer)
+        send(asked.sequence, answer)
     }
-}
-
-fn send(asked: &Asked, answer: Answer) -> Reply {
-    let mut response = json_response(answer.status, &answer.body);
-    for (name, value) in answer.headers {
-        if let Ok(value) = value.parse() {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    let id = Uuid::from_u128(u128::from(asked.sequence)).to_string();
-    if let Ok(id) = id.parse() {
-        response.headers_mut().insert("x-correlation-id", id);
-    }
-    Reply::Send(response)
-}
-
-fn html(asked: &Asked, status: u16, page: &str) -> Reply {
-    match send(asked, Answer::new(status, json!(null))) {
-        Reply::Send(response) => {
-            let mut response = response.map(|_| Bytes::from(page.to_owned()));
-            response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html"));
-            Reply::Send(response)
-        }
-        other => other,
-    }
-}
-
-fn with_headers(reply: Reply, headers: &[(String, String)]) -> Reply {
-    let Reply::Send(mut response) = reply else { return reply };
-    for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (name.parse::<header::HeaderName>(), value.parse()) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    Reply::Send(response)
 }

@@ -119,6 +119,34 @@ impl Shape {
         self.check("", body)
     }
 
+    /// Says what is wrong with a body of v1, in the words of v1, which takes digits for numbers and 0 and 1 for flags:
+    /// they become what they stand for.
+    pub(super) fn check_v1(&self, body: &mut Value) -> Result<(), Answer> {
+        let (Self::Object(members), Value::Object(given)) = (self, body) else {
+            return Err(Answer::error(400, "The request body must be an object."));
+        };
+        for key in given.keys() {
+            if members.iter().all(|member| member.name != *key) {
+                return Err(Answer::error(400, &format!("Invalid field(s) in the payload: {key}")));
+            }
+        }
+        for member in members {
+            if let (Some(value), Self::Scalar(scalar)) = (given.get_mut(&member.name), &member.shape) {
+                scalar.read_v1(value);
+            }
+            let value = given.get(&member.name).unwrap_or(&Value::Null);
+            if value.is_null() && member.required {
+                let name = member.name.replace('_', " ");
+                let (first, rest) = name.split_at(1);
+                return Err(Answer::error(400, &format!("{}{rest} must be given.", first.to_uppercase())));
+            }
+            if !value.is_null() && member.shape.check(&member.name, value).is_err() {
+                return Err(Answer::error(400, &format!("{} is not valid.", member.name)));
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self, path: &str, value: &Value) -> Result<(), Answer> {
         let wrong = |kind: &str| {
             Err(Answer::invalid(
@@ -190,6 +218,25 @@ impl Scalar {
             return Err(Answer::invalid(path, "This value is not a valid date."));
         }
         Ok(())
+    }
+
+    fn read_v1(&self, value: &mut Value) {
+        let meant = match (self.kind, &*value) {
+            (Kind::Integer | Kind::Number, Value::String(text)) => serde_json::from_str(text).ok(),
+            (Kind::Boolean, Value::String(text)) => match text.as_str() {
+                "1" | "true" => Some(Value::Bool(true)),
+                "0" | "false" => Some(Value::Bool(false)),
+                _ => None,
+            },
+            (Kind::Boolean, Value::Number(number)) => match number.as_i64() {
+                Some(flag @ (0 | 1)) => Some(Value::Bool(flag == 1)),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(meant) = meant {
+            *value = meant;
+        }
     }
 
     /// Whether a query parameter (a comma list, if it has fixed values) fits.

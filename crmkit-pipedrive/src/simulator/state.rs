@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use chrono::{DateTime, Utc};
 use crmkit_core::Clock;
 use crmkit_core::simulator::{DropEvery, FaultScript, Journal, SteeredClock, Traffic};
 use serde_json::{Value, json};
 
 use super::account::{Company, Profile};
+use super::oauth::Grant;
 use super::seed;
 use super::store::Store;
 
@@ -30,6 +32,8 @@ pub(super) struct State {
 struct Companies {
     by_name: HashMap<String, Arc<Company>>,
     by_token: HashMap<String, (Arc<Company>, i64)>,
+    /// Access tokens of OAuth, expired ones among them.
+    by_access: HashMap<String, Arc<Company>>,
 }
 
 impl Companies {
@@ -38,6 +42,10 @@ impl Companies {
         self.by_token.retain(|_, (known, _)| known.profile().name != profile.name);
         for (token, user) in &profile.tokens {
             self.by_token.insert(token.clone(), (company.clone(), *user));
+        }
+        self.by_access.retain(|_, known| known.profile().name != profile.name);
+        for token in profile.grants.iter().flat_map(Grant::tokens) {
+            self.by_access.insert(token.to_owned(), company.clone());
         }
         self.by_name.insert(profile.name.clone(), company);
     }
@@ -69,12 +77,26 @@ impl State {
         self.companies.read().unwrap_or_else(PoisonError::into_inner).by_token.get(token).cloned()
     }
 
+    /// The company of an access token that has not expired, the user it acts for and its scopes.
+    pub(super) fn by_access(&self, token: &str, now: DateTime<Utc>) -> Option<(Arc<Company>, i64, Vec<String>)> {
+        let companies = self.companies.read().unwrap_or_else(PoisonError::into_inner);
+        let company = companies.by_access.get(token)?.clone();
+        let profile = company.profile();
+        let grant = profile.grants.iter().find(|grant| grant.admits(token, now))?;
+        Some((company, grant.user, grant.scopes.clone()))
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Company>> {
+        self.companies.read().unwrap_or_else(PoisonError::into_inner).by_name.values().cloned().collect()
+    }
+
     /// The default company, whatever its tokens are by now.
     pub(super) fn default_company(&self) -> Option<Arc<Company>> {
         self.by_name(&self.default.name)
     }
 
-    fn by_name(&self, name: &str) -> Option<Arc<Company>> {
+    /// The company with this domain.
+    pub(super) fn by_name(&self, name: &str) -> Option<Arc<Company>> {
         self.companies.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).cloned()
     }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::account::{Company, Profile, Tier};
 use super::endpoints;
+use super::oauth;
 use super::service::token_of;
 use super::state::{State, dump_of};
 use super::switches::Switches;
@@ -17,9 +18,13 @@ impl Steered for State {
     type Account = Arc<Company>;
 
     fn account(&self, headers: &HeaderMap) -> Result<Option<(Arc<Company>, String)>, String> {
-        let (token, _) = token_of(headers);
+        let (token, oauth) = token_of(headers);
         if token.is_empty() {
             return Ok(None);
+        }
+        if oauth {
+            let (company, ..) = self.by_access(&token, self.clock.now()).ok_or("no grant has this token")?;
+            return Ok(Some((company, token)));
         }
         let (company, _) = self.by_token(&token).ok_or("no company has this token")?;
         Ok(Some((company, token)))
@@ -100,12 +105,27 @@ struct NewAccount {
     seats: Option<u32>,
     limits: Option<bool>,
     switches: Option<Switches>,
+    /// Grants access to the app, too, with these scopes, or with all if none are named.
+    scopes: Option<Vec<String>>,
 }
 
 /// The token of a company's user.
 pub(super) fn token_for(company: &str, user: i64) -> String {
     let digest = Sha256::digest(format!("token of {user} at {company}"));
     digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a new account is told: its token, and those of OAuth if it asked for them.
+fn opened(state: &State, name: &str, token: String, user: i64, scopes: Option<Vec<String>>) -> Steering {
+    let mut answer = json!({ "token": token, "name": name });
+    if let Some(scopes) = scopes {
+        let tokens = oauth::grant(state, name, user, scopes).map_err(bad)?;
+        answer["access_token"] = tokens.access_token.into();
+        answer["refresh_token"] = tokens.refresh_token.into();
+        answer["client_id"] = tokens.client_id.into();
+        answer["client_secret"] = tokens.client_secret.into();
+    }
+    Ok(answer)
 }
 
 fn open_account(state: &State, company: Option<Arc<Company>>, wanted: Value) -> Steering {
@@ -115,7 +135,7 @@ fn open_account(state: &State, company: Option<Arc<Company>>, wanted: Value) -> 
         let name = company.profile().name.clone();
         let token = new.token.unwrap_or_else(|| token_for(&name, user));
         state.change(&company, |profile| profile.tokens.push((token.clone(), user))).map_err(bad)?;
-        return Ok(json!({ "token": token, "name": name }));
+        return opened(state, &name, token, user, new.scopes);
     }
     let name = new.name.unwrap_or_else(|| format!("company-{}", state.traffic.next_sequence()));
     let token = new.token.unwrap_or_else(|| token_for(&name, user));
@@ -130,7 +150,8 @@ fn open_account(state: &State, company: Option<Arc<Company>>, wanted: Value) -> 
         limits: new.limits.unwrap_or(default.limits),
         switches: new.switches.unwrap_or_else(|| default.switches.clone()),
         tokens: vec![(token.clone(), user)],
+        grants: Vec::new(),
     };
     state.open(profile).map_err(bad)?;
-    Ok(json!({ "token": token, "name": name }))
+    opened(state, &name, token, user, new.scopes)
 }

@@ -2,112 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crmkit_core::simulator::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::answer::Row;
+use super::entity::Entity;
 use super::table::{Table, flag, int, text};
-
-/// The kinds of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Entity {
-    Users,
-    Pipelines,
-    Stages,
-    DealFields,
-    PersonFields,
-    OrganizationFields,
-    Organizations,
-    Persons,
-    Deals,
-    OrganizationRelationships,
-    Notes,
-}
-
-impl Entity {
-    pub(super) const ALL: [Self; 11] = [
-        Self::Users,
-        Self::Pipelines,
-        Self::Stages,
-        Self::DealFields,
-        Self::PersonFields,
-        Self::OrganizationFields,
-        Self::Organizations,
-        Self::Persons,
-        Self::Deals,
-        Self::OrganizationRelationships,
-        Self::Notes,
-    ];
-
-    /// The name in paths, dumps and cursors.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Users => "users",
-            Self::Pipelines => "pipelines",
-            Self::Stages => "stages",
-            Self::DealFields => "dealFields",
-            Self::PersonFields => "personFields",
-            Self::OrganizationFields => "organizationFields",
-            Self::Organizations => "organizations",
-            Self::Persons => "persons",
-            Self::Deals => "deals",
-            Self::OrganizationRelationships => "organizationRelationships",
-            Self::Notes => "notes",
-        }
-    }
-
-    /// One of them, as in error texts.
-    pub(super) fn singular(self) -> &'static str {
-        match self {
-            Self::Deals | Self::DealFields => "deal",
-            Self::Persons | Self::PersonFields => "person",
-            Self::Organizations | Self::OrganizationFields => "organization",
-            other => other.name(),
-        }
-    }
-
-    /// Where the custom fields of this kind of record are defined.
-    pub(super) fn fields(self) -> Option<Self> {
-        match self {
-            Self::Deals => Some(Self::DealFields),
-            Self::Persons => Some(Self::PersonFields),
-            Self::Organizations => Some(Self::OrganizationFields),
-            _ => None,
-        }
-    }
-
-    /// Which records have the fields defined here.
-    fn records(self) -> Option<Self> {
-        [Self::Deals, Self::Persons, Self::Organizations].into_iter().find(|records| records.fields() == Some(self))
-    }
-
-    fn links(self) -> &'static [&'static str] {
-        match self {
-            Self::Stages => &["pipeline_id"],
-            Self::Organizations => &["owner_id"],
-            Self::Persons => &["org_id", "owner_id"],
-            Self::Deals => &["org_id", "person_id", "stage_id", "pipeline_id", "owner_id"],
-            Self::OrganizationRelationships => &["rel_owner_org_id", "rel_linked_org_id"],
-            Self::Notes => &["deal_id", "person_id", "org_id", "user_id"],
-            _ => &[],
-        }
-    }
-
-    fn is_deleted(self, row: &Row) -> bool {
-        match self {
-            Self::Users => false,
-            Self::Notes | Self::OrganizationRelationships => !flag(row, "active_flag"),
-            _ => flag(row, "is_deleted"),
-        }
-    }
-}
 
 /// The tables of one company.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     tables: BTreeMap<Entity, Table>,
     field_ids: HashMap<(Entity, String), i64>,
+    /// The places of the records whose ids are UUIDs.
+    uuids: HashMap<(Entity, String), i64>,
+    /// The contents of files, by file.
+    blobs: BTreeMap<i64, Bytes>,
     next_option: i64,
     journaled: bool,
     pending: Vec<Value>,
@@ -118,6 +30,8 @@ impl Store {
         Self {
             tables: Entity::ALL.into_iter().map(|entity| (entity, Table::new(entity.links()))).collect(),
             field_ids: HashMap::new(),
+            uuids: HashMap::new(),
+            blobs: BTreeMap::new(),
             next_option: 1,
             journaled: false,
             pending: Vec::new(),
@@ -139,6 +53,17 @@ impl Store {
         self.tables.get(&entity).expect("every entity has a table")
     }
 
+    /// Where the record with this UUID is.
+    pub(super) fn by_uuid(&self, entity: Entity, uuid: &str) -> Option<i64> {
+        self.uuids.get(&(entity, uuid.to_ascii_lowercase())).copied()
+    }
+
+    /// Where a row belongs in its table: by its number, or in the order of creation if its id is a UUID.
+    fn place(&self, entity: Entity, row: &Row) -> Option<i64> {
+        let uuid = |uuid| self.by_uuid(entity, uuid).unwrap_or_else(|| self.table(entity).next_id());
+        int(row, "id").or_else(|| text(row, "id").map(uuid))
+    }
+
     /// Writes a row whose `id` is set.
     pub(super) fn put(&mut self, entity: Entity, row: Row) {
         if self.journaled {
@@ -148,7 +73,10 @@ impl Store {
     }
 
     fn apply_put(&mut self, entity: Entity, row: Row) {
-        let id = int(&row, "id").expect("rows have ids");
+        let id = self.place(entity, &row).expect("rows have ids");
+        if let Some(uuid) = text(&row, "id") {
+            self.uuids.insert((entity, uuid.to_ascii_lowercase()), id);
+        }
         let deleted = entity.is_deleted(&row);
         if let Some(code) = text(&row, "field_code") {
             self.field_ids.insert((entity, code.to_owned()), id);
@@ -161,12 +89,31 @@ impl Store {
 
     /// Merges `change` into the row of its `id`, or adds a row, with the next id if it has none.
     pub(super) fn merge(&mut self, table: &str, change: Row) -> Result<(), String> {
-        let entity = entity_named(table).ok_or_else(|| format!("unknown table {table}"))?;
-        let id = int(&change, "id").unwrap_or_else(|| self.table(entity).next_id());
+        let entity = Entity::named(table).ok_or_else(|| format!("unknown table {table}"))?;
+        let id = self.place(entity, &change).unwrap_or_else(|| self.table(entity).next_id());
         let mut row = self.table(entity).any(id).map(|stored| stored.row.clone()).unwrap_or_default();
         row.extend(change);
-        row.insert("id".into(), id.into());
+        row.entry("id").or_insert(id.into());
         self.put(entity, row);
+        Ok(())
+    }
+
+    /// The content of a file.
+    pub(super) fn blob(&self, file: i64) -> Option<&Bytes> {
+        self.blobs.get(&file)
+    }
+
+    /// Keeps the content of a file.
+    pub(super) fn put_blob(&mut self, file: i64, content: Bytes) {
+        if self.journaled {
+            self.pending.push(json!({ "blob": file, "content": STANDARD.encode(&content) }));
+        }
+        self.blobs.insert(file, content);
+    }
+
+    fn load_blob(&mut self, file: i64, content: &Value) -> Result<(), String> {
+        let content = content.as_str().and_then(|text| STANDARD.decode(text).ok()).ok_or("a file is not base64")?;
+        self.blobs.insert(file, content.into());
         Ok(())
     }
 
@@ -196,21 +143,22 @@ impl Store {
     }
 
     fn apply_drop(&mut self, fields: Entity, code: &str, option: Option<i64>) {
-        let Some(records) = fields.records() else { return };
-        let mut changed = Vec::new();
-        for (_, row) in self.table(records).rows() {
-            let mut row = row.clone();
-            let holder = if code == "label_ids" {
-                Some(&mut row)
-            } else {
-                row.get_mut("custom_fields").and_then(Value::as_object_mut)
-            };
-            if holder.is_some_and(|holder| drop_value(holder, code, option)) {
-                changed.push(row);
+        for records in fields.records() {
+            let mut changed = Vec::new();
+            for (_, row) in self.table(records).rows() {
+                let mut row = row.clone();
+                let holder = if code == "label_ids" {
+                    Some(&mut row)
+                } else {
+                    row.get_mut("custom_fields").and_then(Value::as_object_mut)
+                };
+                if holder.is_some_and(|holder| drop_value(holder, code, option)) {
+                    changed.push(row);
+                }
             }
-        }
-        for row in changed {
-            self.apply_put(records, row);
+            for row in changed {
+                self.apply_put(records, row);
+            }
         }
     }
 
@@ -220,19 +168,30 @@ impl Store {
             let rows = table.rows().map(|(_, row)| Value::Object(row.clone())).collect();
             (entity.name().to_owned(), Value::Array(rows))
         };
-        json!({ "next_option": self.next_option, "tables": self.tables.iter().map(table).collect::<Map<_, _>>() })
+        let mut dump =
+            json!({ "next_option": self.next_option, "tables": self.tables.iter().map(table).collect::<Map<_, _>>() });
+        if !self.blobs.is_empty() {
+            let blob = |(file, content): (&i64, &Bytes)| (file.to_string(), STANDARD.encode(content).into());
+            dump["blobs"] = Value::Object(self.blobs.iter().map(blob).collect());
+        }
+        dump
     }
 
     /// Replaces everything by a dump; tables that it does not name stay.
     pub(super) fn load(&mut self, dump: &Value) -> Result<(), String> {
         for (name, rows) in dump["tables"].as_object().into_iter().flatten() {
-            let entity = entity_named(name).ok_or_else(|| format!("unknown table {name}"))?;
+            let entity = Entity::named(name).ok_or_else(|| format!("unknown table {name}"))?;
             self.tables.insert(entity, Table::new(entity.links()));
             self.field_ids.retain(|(fields, _), _| *fields != entity);
+            self.uuids.retain(|(records, _), _| *records != entity);
             for row in rows.as_array().ok_or_else(|| format!("{name} is not a list"))? {
-                let row = row.as_object().filter(|row| int(row, "id").is_some());
+                let row = row.as_object().filter(|row| self.place(entity, row).is_some());
                 self.apply_put(entity, row.ok_or_else(|| format!("a row of {name} has no id"))?.clone());
             }
+        }
+        for (file, content) in dump["blobs"].as_object().into_iter().flatten() {
+            let file = file.parse().map_err(|_| "a file has a number")?;
+            self.load_blob(file, content)?;
         }
         self.next_option = self.next_option.max(dump["next_option"].as_i64().unwrap_or(1));
         Ok(())
@@ -240,20 +199,18 @@ impl Store {
 
     /// Applies a change from the journal.
     pub(super) fn replay(&mut self, change: &Value) -> Result<(), String> {
-        let entity = |key: &str| change[key].as_str().and_then(entity_named);
+        let entity = |key: &str| change[key].as_str().and_then(Entity::named);
         if let (Some(entity), Some(row)) = (entity("put"), change["row"].as_object()) {
             self.apply_put(entity, row.clone());
         } else if let (Some(fields), Some(code)) = (entity("drop"), change["code"].as_str()) {
             self.apply_drop(fields, code, change["option"].as_i64());
+        } else if let Some(file) = change["blob"].as_i64() {
+            self.load_blob(file, &change["content"])?;
         } else {
             return Err("not a change".into());
         }
         Ok(())
     }
-}
-
-fn entity_named(name: &str) -> Option<Entity> {
-    Entity::ALL.into_iter().find(|entity| entity.name() == name)
 }
 
 fn drop_value(holder: &mut Row, code: &str, option: Option<i64>) -> bool {

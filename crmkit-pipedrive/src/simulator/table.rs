@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::answer::Row;
 use super::time;
@@ -36,13 +37,29 @@ pub(super) fn text<'a>(row: &'a Row, key: &str) -> Option<&'a str> {
     row.get(key).and_then(Value::as_str)
 }
 
+/// The number under which a link is indexed: an integer as it is, a UUID folded.
+pub(super) fn link_key(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| fold(value.as_str()?))
+}
+
+/// A UUID as a number: good for an index, which is always checked against the row.
+pub(super) fn fold(uuid: &str) -> Option<i64> {
+    let (high, low) = Uuid::parse_str(uuid).ok()?.as_u64_pair();
+    Some((high ^ low).cast_signed())
+}
+
+/// The link of a row under which it is indexed.
+pub(super) fn link(row: &Row, key: &str) -> Option<i64> {
+    row.get(key).and_then(link_key)
+}
+
 /// Whether a flag of a row is set.
 pub(super) fn flag(row: &Row, key: &str) -> bool {
     row.get(key) == Some(&Value::Bool(true))
 }
 
 impl Table {
-    /// An empty table that indexes the integers under `links`.
+    /// An empty table that indexes the ids under `links`.
     pub(super) fn new(links: &'static [&'static str]) -> Self {
         Self {
             links,
@@ -69,7 +86,7 @@ impl Table {
             self.by_added.insert((stored.added, id));
             self.by_updated.insert((stored.updated, id));
             for link in self.links {
-                if let Some(target) = int(&stored.row, link) {
+                if let Some(target) = self::link(&stored.row, link) {
                     self.by_link.entry((link, target)).or_default().insert(id);
                 }
             }
@@ -85,7 +102,7 @@ impl Table {
         self.by_added.remove(&(old.added, id));
         self.by_updated.remove(&(old.updated, id));
         for link in self.links {
-            if let Some(target) = int(&old.row, link)
+            if let Some(target) = self::link(&old.row, link)
                 && let Some(ids) = self.by_link.get_mut(&(*link, target))
             {
                 ids.remove(&id);

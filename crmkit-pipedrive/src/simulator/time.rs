@@ -49,6 +49,19 @@ pub(super) fn is_time(text: &str) -> bool {
         || (text.len() == 5 && NaiveTime::parse_from_str(text, "%H:%M").is_ok())
 }
 
+/// Whether this is a length of time as `HH:MM` or `HH:MM:SS`, which may be longer than a day.
+pub(super) fn is_duration(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let digits = |part: &&str| (2..=3).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit());
+    let below_sixty = |part: &&str| part.len() == 2 && **part < *"60";
+    (2..=3).contains(&parts.len()) && parts.iter().all(digits) && parts[1..].iter().all(below_sixty)
+}
+
+/// `2024-01-01T00:00:00.000Z`, as in leads.
+pub(super) fn millis(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +75,6 @@ mod tests {
         assert!(parse_v1("2024-01-01T00:00:00").is_none());
         assert!(is_date("2024-02-29") && !is_date("2024-2-9") && !is_date("2023-02-29"));
         assert!(is_time("09:00:00") && !is_time("9:00:00"));
+        assert!(is_duration("01:30") && is_duration("100:00:59") && !is_duration("1:30") && !is_duration("01:60"));
     }
 }

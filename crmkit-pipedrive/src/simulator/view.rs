@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Row};
 use super::call::Call;
 use super::custom;
-use super::store::{Entity, Store};
+use super::entity::Entity;
+use super::listing::due;
+use super::routes::{followers, participants};
+use super::store::Store;
 use super::table::{flag, int, text};
 
 /// What the query wants to see of each record.
@@ -17,6 +20,7 @@ pub(super) struct View {
     option_labels: bool,
     labels: bool,
     hidden: Vec<&'static str>,
+    owner_follows: bool,
 }
 
 pub(super) const CONTACT_SYNC: [&str; 5] = ["postal_address", "notes", "im", "birthday", "job_title"];
@@ -63,14 +67,24 @@ impl View {
         let codes = call.store.custom_fields(fields).filter_map(|field| text(field, "field_code"));
         let codes = codes.map(str::to_owned).collect();
         let hidden = absent_fields(call, entity);
-        Self { entity, codes, include: Vec::new(), option_labels: false, labels: false, hidden }
+        Self {
+            entity,
+            codes,
+            include: Vec::new(),
+            option_labels: false,
+            labels: false,
+            hidden,
+            owner_follows: call.profile.switches.owner_follows,
+        }
     }
 
     /// A record as the answer shows it.
     pub(super) fn show(&self, store: &Store, row: &Row) -> Value {
         let mut shown = Row::new();
         for (key, value) in row {
-            if key != "custom_fields" && !self.hidden.contains(&key.as_str()) {
+            if !matches!(key.as_str(), "custom_fields" | "source_lead_id" | "marketing_status")
+                && !self.hidden.contains(&key.as_str())
+            {
                 shown.insert(key.clone(), value.clone());
             }
         }
@@ -114,6 +128,17 @@ impl View {
             };
             table.linked(link, id).filter(counts).count()
         };
+        let held = || {
+            let table = store.table(Entity::Activities);
+            table.linked(link, id).filter_map(|activity| Some((activity, &table.live(activity)?.row)))
+        };
+        let activities = |done: Option<bool>| {
+            held().filter(|(_, activity)| done.is_none_or(|done| flag(activity, "done") == done)).count()
+        };
+        let planned = |done: bool| {
+            let one = move |(id, activity): (i64, &Row)| (flag(activity, "done") == done).then(|| (due(activity), id));
+            held().filter_map(one)
+        };
         match name {
             "notes_count" => store.table(Entity::Notes).linked_count(link, id).into(),
             "people_count" => store.table(Entity::Persons).linked_count("org_id", id).into(),
@@ -121,12 +146,20 @@ impl View {
             "won_deals_count" => deals(&["won"]).into(),
             "lost_deals_count" => deals(&["lost"]).into(),
             "closed_deals_count" => deals(&["won", "lost"]).into(),
-            "followers_count" => 1.into(),
-            "participants_count" => i64::from(int(row, "person_id").is_some()).into(),
+            "followers_count" => (followers::count(store, self.entity, id) + usize::from(self.owner_follows)).into(),
+            "participants_count" => participants::persons_of(store, id).len().into(),
+            "source_lead_id" => row.get(name).cloned().unwrap_or_default(),
             "first_won_time" => row.get("won_time").cloned().unwrap_or_default(),
             "smart_bcc_email" => format!("crmkit-test+{}{id}@pipedrivemail.com", self.entity.singular()).into(),
+            "products_count" => store.table(Entity::DealProducts).linked_count(link, id).into(),
             "marketing_status" => row.get("marketing_status").cloned().unwrap_or_else(|| "no_consent".into()),
-            // Activities, files and mails are not stored (yet), so there are none.
+            "activities_count" => activities(None).into(),
+            "done_activities_count" => activities(Some(true)).into(),
+            "undone_activities_count" => activities(Some(false)).into(),
+            "files_count" => store.table(Entity::Files).linked_count(link, id).into(),
+            "next_activity_id" => planned(false).min().map_or(Value::Null, |(_, id)| id.into()),
+            "last_activity_id" => planned(true).max().map_or(Value::Null, |(_, id)| id.into()),
+            // Mails are not modelled, so there are none.
             _ if name.ends_with("_count") => 0.into(),
             _ => Value::Null,
         }

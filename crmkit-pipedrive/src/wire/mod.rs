@@ -1,20 +1,20 @@
 //! Pipedrive's JSON, one file per API object.
 
+mod activity_type;
 mod entity;
 mod envelope;
 mod field;
-mod note;
+mod lead_label;
 mod pipeline;
-mod relationship;
 mod stage;
 mod user;
 
+pub(crate) use activity_type::{ActivityType, NewActivityType};
 pub(crate) use entity::Entity;
 pub(crate) use envelope::{Envelope, Listing};
 pub(crate) use field::{Field, FieldOption, NewField, NewOption, OptionId};
-pub(crate) use note::Note;
+pub(crate) use lead_label::{LeadLabel, NewLeadLabel};
 pub(crate) use pipeline::{NewPipeline, Pipeline};
-pub(crate) use relationship::Relationship;
 pub(crate) use stage::{NewStage, Stage};
 pub(crate) use user::{Me, User};
 

@@ -3,18 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use crmkit_core::{
-    Clock, Credentials, DestinationWriter, FieldType, Fields, ItemKind, Markup, Operation, OperationKind, RecordRef,
-    RichText, SchemaItem, Value, WriteBatch,
+    Clock, Credentials, DestinationWriter, FieldType, Fields, ItemKind, Markup, Operation, OperationKind, RecordId,
+    RecordRef, RichText, SchemaItem, Value, WriteBatch,
     chrono::{DateTime, TimeDelta, Utc},
     http::reqwest::ClientBuilder,
     simulator::JumpingClock,
 };
 use crmkit_pipedrive::{Pipedrive, PipedriveConfig, Tier, simulator::PipedriveSimulator};
+use futures::{StreamExt, stream};
 use serde_json::Value as Json;
 use tokio::sync::OnceCell;
 
 /// What no error may show.
 pub(crate) const SECRETS: [&str; 3] = ["Secret", "secret.example", "/api/v"];
+
+/// What is listed below other records.
+pub(crate) const NESTED: [&str; 4] = ["deal_participant", "organization_follower", "person_follower", "deal_follower"];
 
 /// The ids of what the account has.
 pub(crate) const PIPELINE: &str = "2";
@@ -29,6 +33,9 @@ pub(crate) struct Seed {
     dump: Json,
     /// The pick-list field and its option, per object with fields.
     pub(crate) picks: Vec<(&'static str, String, String)>,
+    /// The ids of a lead and of a lead's label.
+    pub(crate) lead: RecordId,
+    pub(crate) lead_label: String,
 }
 
 impl Seed {
@@ -63,15 +70,28 @@ impl Seed {
         ] {
             crm.provisioner().unwrap().create(&item(kind, "deal", parent, name, None, &[]), before).await.unwrap();
         }
-        crm.describe().await.unwrap();
-        for (object, n) in
-            [("organization", 1), ("organization", 2), ("organization", 3), ("person", 1), ("deal", 1), ("note", 1)]
-        {
+        let schema = crm.describe().await.unwrap().schema;
+        let lead_label = schema.object(&"lead".into()).unwrap().fields["label_ids"].options[0].id.clone();
+        for (object, n) in [
+            ("organization", 1),
+            ("organization", 2),
+            ("organization", 3),
+            ("person", 1),
+            ("person", 2),
+            ("deal", 1),
+            ("note", 1),
+            ("activity", 1),
+        ] {
             write(&crm, object, OperationKind::Create, record(object, n), before).await.unwrap();
+        }
+        let lead = write(&crm, "lead", OperationKind::Create, record("lead", 1), before).await.unwrap();
+        store(&crm, record("file", 1), before).await.unwrap();
+        for object in NESTED {
+            write(&crm, object, OperationKind::Create, record(object, 2), before).await.unwrap();
         }
         let relation = record("organization_relationship", 2);
         write(&crm, "organization_relationship", OperationKind::Create, relation, before).await.unwrap();
-        Self { dump: simulator.dump(), picks }
+        Self { dump: simulator.dump(), picks, lead, lead_label }
     }
 }
 
@@ -88,6 +108,20 @@ pub(crate) fn record(object: &str, n: usize) -> Fields {
             ),
             ("org_id", link("organization", 1)),
         ],
+        "lead" => {
+            vec![("title", Value::text(format!("Secret lead {n}"))), ("organization_id", link("organization", 1))]
+        }
+        "activity" => vec![
+            ("subject", Value::text(format!("Secret activity {n}"))),
+            ("type", Value::option("call")),
+            ("due", Value::Timestamp("2019-05-06T07:08:00Z".parse().unwrap())),
+            ("org_id", link("organization", 1)),
+        ],
+        "file" => vec![("name", Value::text(format!("Secret {n}.txt"))), ("org_id", link("organization", 1))],
+        "deal_participant" => vec![("deal_id", link("deal", 1)), ("person_id", link("person", n))],
+        "deal_follower" => vec![("deal_id", link("deal", 1)), ("user_id", link("user", n))],
+        "person_follower" => vec![("person_id", link("person", 1)), ("user_id", link("user", n))],
+        "organization_follower" => vec![("org_id", link("organization", 1)), ("user_id", link("user", n))],
         _ => vec![
             ("type", Value::option("parent")),
             ("rel_owner_org_id", link("organization", 1)),
@@ -123,9 +157,19 @@ pub(crate) async fn write(
     kind: OperationKind,
     fields: Fields,
     send_before: DateTime<Utc>,
-) -> crmkit_core::Result<()> {
+) -> crmkit_core::Result<RecordId> {
     let batch = WriteBatch { object: object.into(), operations: vec![Operation { kind, fields }], send_before };
-    crm.write(&batch).await?.remove(0).map(drop)
+    Ok(crm.write(&batch).await?.remove(0)?.id)
+}
+
+/// Stores a file of a few bytes.
+pub(crate) async fn store(
+    crm: &Pipedrive,
+    fields: Fields,
+    send_before: DateTime<Utc>,
+) -> crmkit_core::Result<RecordId> {
+    let bytes = stream::iter([Ok(b"Secret".as_slice().into()), Ok(b" bytes".as_slice().into())]).boxed();
+    Ok(crm.file_sink().unwrap().store(&"file".into(), &fields, bytes, send_before).await?.id)
 }
 
 /// A clock of its own, at a time that is no limit's end.
@@ -138,7 +182,7 @@ pub(crate) fn clock() -> JumpingClock {
 pub(crate) struct Options {
     /// The account counts.
     pub(crate) limits: bool,
-    /// The connector loses patience within two seconds.
+    /// The connector loses patience within seconds.
     pub(crate) impatient: bool,
     /// The host's tokens.
     pub(crate) credentials: Option<Arc<dyn Credentials>>,
@@ -149,9 +193,10 @@ pub(crate) fn connector(simulator: &PipedriveSimulator, clock: &JumpingClock, op
     config.tier = Tier::Ultimate;
     config.seats = 35;
     config.unlimited = !options.limits;
+    config.token = config.token.filter(|_| options.credentials.is_none());
     config.reset_hour = Some(0);
     if options.impatient {
-        config.timeout_seconds = 2;
+        config.timeout_seconds = 6;
     }
     // A connection that was closed meanwhile must not be mistaken for one that breaks.
     let client = ClientBuilder::new().pool_max_idle_per_host(0);

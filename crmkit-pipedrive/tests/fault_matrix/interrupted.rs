@@ -106,7 +106,7 @@ async fn spent_day(switches: fn(&mut Switches), reset_hour: Option<u32>) -> (Wor
         told.set(others.clock.now()).unwrap();
     };
     let token = world.simulator.token().to_owned();
-    let credentials = Arc::new(After { token, shown: AtomicUsize::new(0), at: 25, happens });
+    let credentials = Arc::new(After { token, shown: AtomicUsize::new(0), at: 32, happens });
     let migration = world.process_with(credentials.clone());
     world.run(&migration, &approval).await;
     world.assert_exactly(&migration, 12).await;

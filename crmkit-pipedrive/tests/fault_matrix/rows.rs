@@ -44,17 +44,23 @@ pub(crate) struct Row {
     pub(crate) end: fn(&Operation) -> End,
     /// A create leaves something behind.
     pub(crate) applied: bool,
+    /// The answer is a good one, by its status.
+    pub(crate) good: bool,
     /// What the message has to say, so that a person can act on it.
     pub(crate) says: &'static str,
 }
 
 fn row(name: &'static str, effect: fn(DateTime<Utc>) -> Effect, end: fn(&Operation) -> End) -> Row {
-    Row { name, effect, times: 1, options: Options::default(), end, applied: false, says: "" }
+    Row { name, effect, times: 1, options: Options::default(), end, applied: false, good: false, says: "" }
 }
 
 impl Row {
     fn applied(self) -> Self {
         Self { applied: true, ..self }
+    }
+
+    fn good(self) -> Self {
+        Self { good: true, ..self }
     }
 
     fn says(self, says: &'static str) -> Self {
@@ -182,13 +188,18 @@ pub(crate) fn answered() -> Vec<Row> {
             |_| refusal(200, "Deal 'Secret deal' of ann@secret.example is not valid."),
             |_| refused(ErrorKind::Rejected),
         )
+        .good()
         .says("is not valid"),
         row("201 without id", |_| Effect::answer(201, json!({"success": true, "data": {}})).after_apply(), hollow)
             .applied()
+            .good()
             .says(ADDRESS),
-        row("200 of somebody else", |_| html(200), |operation| lost_as(operation, ErrorKind::Protocol)).says(ADDRESS),
+        row("200 of somebody else", |_| html(200), |operation| lost_as(operation, ErrorKind::Protocol))
+            .good()
+            .says(ADDRESS),
         row("malformed JSON", |_| Effect::Garbage, |operation| lost_as(operation, ErrorKind::Protocol))
             .applied()
+            .good()
             .says(ADDRESS),
         row(
             "redirect",

@@ -214,6 +214,7 @@ pub(crate) fn line(id: &str, from: &str, to: &str) -> FieldLine {
         badge: None,
         confidence: None,
         reason: None,
+        origin: None,
     }
 }
 

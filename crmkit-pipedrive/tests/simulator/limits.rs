@@ -144,14 +144,14 @@ async fn a_jumping_clock_skips_the_waits() {
     let clock = JumpingClock::new();
     let simulator = PipedriveSimulator::builder().tier(Tier::Lite).jumping_clock(&clock).start().await.unwrap();
     let api = Api::of(&simulator);
-    let (real, began) = (std::time::Instant::now(), clock.now());
+    let began = clock.now();
     for _ in 0..100 {
         while api.call("GET", "/api/v1/users/me", None).await.0 == 429 {
-            clock.sleep_until(clock.now() + TimeDelta::seconds(2)).await;
+            clock.sleep_until(clock.now() + TimeDelta::hours(1)).await;
         }
     }
-    assert!(clock.now() - began >= TimeDelta::seconds(4));
-    assert!(real.elapsed().as_secs() < 8);
+    // Nobody waits for hours: the clock has jumped.
+    assert!(clock.now() - began >= TimeDelta::hours(4));
 }
 
 #[tokio::test]

@@ -340,3 +340,21 @@ async fn unknown_keys_can_be_ignored() {
     let labels = "/api/v2/personFields/label_ids/options";
     api.refused("POST", labels, json!([{"label": "VIP"}]), 400, "custom fields").await;
 }
+
+#[tokio::test]
+async fn notes_have_comments() {
+    let (_simulator, api) = start().await;
+    api.post("/api/v2/persons", json!({"name": "P"})).await;
+    api.post("/api/v1/notes", json!({"content": "x", "person_id": 1})).await;
+    let path = "/api/v1/notes/1/comments";
+    let made = api.post(path, json!({"content": "<b>yes</b><script>x</script>"})).await;
+    assert_eq!((&made["content"], &made["object_id"]), (&json!("<b>yes</b>"), &json!("1")));
+    let comment = format!("{path}/{}", made["uuid"].as_str().unwrap());
+    assert_eq!(api.write("PUT", &comment, json!({"content": "no"})).await["content"], "no");
+    assert_eq!(api.get(path).await["data"].as_array().unwrap().len(), 1);
+    api.refused("POST", path, json!({"content": "x", "add_time": "2020-01-02 03:04:05"}), 400, "add_time").await;
+    api.refused("POST", path, json!({}), 400, "Content must be given.").await;
+    assert_eq!(api.delete(&comment).await.1["data"], true);
+    assert_eq!(api.call("GET", &comment, None).await.0, 404);
+    assert_eq!(api.call("GET", "/api/v1/notes/9/comments", None).await.0, 404);
+}

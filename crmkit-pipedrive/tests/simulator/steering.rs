@@ -42,6 +42,31 @@ async fn faults_fire_as_scripted() {
 }
 
 #[tokio::test]
+async fn answers_to_every_kind_of_write_can_be_lost() {
+    let (simulator, api) = start().await;
+    api.post("/api/v2/persons", json!({"name": "P"})).await;
+    api.post("/api/v2/deals", json!({"title": "D"})).await;
+    let writes = [
+        ("/api/v2/activities", json!({"deal_id": 1}), "activities"),
+        ("/api/v1/leads", json!({"title": "L", "person_id": 1}), "leads"),
+        ("/api/v1/deals/1/participants", json!({"person_id": 1}), "participants"),
+        ("/api/v2/deals/1/followers", json!({"user_id": 4}), "followers"),
+        ("/api/v2/products", json!({"name": "x"}), "products"),
+    ];
+    for (path, body, table) in writes {
+        simulator.fault(Fault::on("POST", path, Effect::CloseAfterApply));
+        assert!(api.send("POST", path, Some(body)).await.is_err(), "{path}");
+        assert_eq!(simulator.rows(table).len(), 1, "{path}");
+    }
+    simulator.fault(Fault::on("POST", "/api/v1/files", Effect::CloseAfterApply));
+    let body = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nhi\r\n--x--\r\n";
+    let request = api.client.post(format!("{}/api/v1/files", api.url)).header("x-api-token", &api.token);
+    assert!(request.header("content-type", "multipart/form-data; boundary=x").body(body).send().await.is_err());
+    assert_eq!(simulator.rows("files")[0]["name"], "a");
+    assert!(simulator.verify().is_empty());
+}
+
+#[tokio::test]
 async fn every_nth_answer_to_a_write_is_lost() {
     let simulator = PipedriveSimulator::builder().drop_every(3).start().await.unwrap();
     let api = Api::of(&simulator);

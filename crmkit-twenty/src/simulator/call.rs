@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::failure::Failure;
 use super::store::Store;
 use super::switches::Switches;
-use super::workspace::Key;
+use super::workspace::{Key, Workspace};
 
 /// A call to one workspace.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Call<'a> {
     pub(super) now: DateTime<Utc>,
     /// The server's own URL.
     pub(super) base: &'a str,
+    /// The limits, where each field at the root of a document counts.
+    pub(super) limits: Option<&'a Workspace>,
 }
 
 /// A moment as the API writes it.
@@ -28,6 +30,12 @@ pub(super) fn timestamp(moment: DateTime<Utc>) -> String {
 impl Call<'_> {
     pub(super) fn timestamp(&self) -> String {
         timestamp(self.now)
+    }
+
+    /// Takes one more call from the limits, where that is how they are counted.
+    pub(super) fn admit(&self) -> Result<(), Failure> {
+        let Some(workspace) = self.limits else { return Ok(()) };
+        workspace.admit(self.now).map_err(|refusal| Failure::limit(refusal.limit, refusal.window_ms))
     }
 
     /// Runs something that happens as a whole or not at all.

@@ -259,6 +259,7 @@ impl Service {
             key,
             now: asked.now,
             base: self.base.get().map_or("", String::as_str),
+            limits: (profile.switches.calls_by_root_field && place.is_limited()).then_some(workspace),
         };
         files::collect(&mut call);
         let answer = match (place, request) {

@@ -86,6 +86,8 @@ pub struct Switches {
     pub calls_window_ms: u64,
     /// Calls per second on top; 0: no limit.
     pub burst: u64,
+    /// GraphQL counts a call for each field at the root (unknown), not one for the request.
+    pub calls_by_root_field: bool,
     /// A 429 carries `retry-after` (unknown for the cloud's proxies).
     pub retry_after: bool,
     /// The most records in one batch.
@@ -148,6 +150,7 @@ impl Switches {
             calls,
             calls_window_ms,
             burst,
+            calls_by_root_field: false,
             retry_after: false,
             batch_max: max,
             page_max: max,

@@ -26,6 +26,8 @@ pub(super) struct Observer<'a> {
     owners: IndexMap<String, u64, FixedState>,
     unowned: u64,
     comparing: Comparing,
+    /// Values that it remembers.
+    compared: usize,
     /// Records that can be duplicates or stale.
     roster: Roster,
     rostered: bool,
@@ -104,6 +106,7 @@ impl<'a> Observer<'a> {
             owners: IndexMap::with_hasher(FixedState::with_seed(0)),
             unowned: 0,
             comparing,
+            compared: 0,
             roster: Roster::default(),
             rostered: matches!(object.concept, Some(O::Person | O::Organization | O::Lead)),
             newest: 0,
@@ -160,8 +163,9 @@ impl<'a> Observer<'a> {
                     other => count_owner(&mut self.owners, &other.to_string(), self.options.users),
                 }
             }
-            if let Some(kind) = field.same {
+            if let Some(kind) = field.same.filter(|_| !links.overflowed()) {
                 let count = self.comparing.see(kind, value, number);
+                self.compared += count;
                 links.room(count);
             }
             if field.name_part
@@ -190,8 +194,9 @@ impl<'a> Observer<'a> {
                 }
             }
         }
-        if !self.name.is_empty() {
+        if !self.name.is_empty() && !links.overflowed() {
             let count = self.comparing.text(SameBy::Name, &self.name, number);
+            self.compared += count;
             links.room(count);
         }
         self.unowned += u64::from(self.owned && !owned);
@@ -222,6 +227,7 @@ impl<'a> Observer<'a> {
         found.oversize = self.oversize.filter(|oversize| oversize.files > 0);
         if !links.overflowed() {
             found.duplicates = self.comparing.finish(&self.roster, self.options.listed);
+            links.give_back(self.compared);
         }
         Seen { roster: self.roster, ages: self.rostered, newest: self.newest }
     }

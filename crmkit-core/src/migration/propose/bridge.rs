@@ -14,7 +14,7 @@ impl Proposing<'_> {
         use FieldType as T;
         let ty = self.known_type(object, from);
         let inferred = self.profile(object, &from.name).and_then(super::super::FieldProfile::certain);
-        if matches!((&ty, to), (T::Link { .. }, _) | (_, T::Link { .. })) {
+        if matches!(ty, T::Link { .. } | T::Links { .. }) || matches!(to, T::Link { .. } | T::Links { .. }) {
             return None;
         }
         if matches!(to, T::Emails) && matches!(ty, T::Emails | T::Text { .. }) {

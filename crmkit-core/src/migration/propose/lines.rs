@@ -4,8 +4,7 @@ use super::{Lines, Proposing, safe, why};
 use crate::{Badge, FieldConcept, FieldSchema, FieldType, ObjectConcept, TransformCall};
 
 /// Concepts that other steps fill, or that nothing can fill.
-const ELSEWHERE: [FieldConcept; 4] =
-    [FieldConcept::Owner, FieldConcept::Id, FieldConcept::ModifiedAt, FieldConcept::Currency];
+const ELSEWHERE: [FieldConcept; 3] = [FieldConcept::Owner, FieldConcept::Id, FieldConcept::Currency];
 
 /// What can stand for a concept that the source lacks.
 fn stand_ins(concept: FieldConcept) -> &'static [FieldConcept] {
@@ -25,12 +24,13 @@ impl<'a> Proposing<'a> {
     /// Links, each to the mapping that writes what it links to.
     pub(super) fn links(&mut self, lines: &mut Lines<'a>) {
         for target in lines.to.fields.values() {
-            let FieldType::Link { to: objects } = &target.ty else { continue };
+            let Some(objects) = target.ty.links_to() else { continue };
+            let several = matches!(target.ty, FieldType::Links { .. });
             if !lines.is_free(target) || target.concept == Some(FieldConcept::Owner) {
                 continue;
             }
             let fits = |field: &FieldSchema| {
-                let FieldType::Link { to } = &field.ty else { return None };
+                let to = field.ty.links_to().filter(|_| several || matches!(field.ty, FieldType::Link { .. }))?;
                 let pairs = self.pairs.iter();
                 pairs.into_iter().find(|pair| to.contains(&pair.from.name) && objects.contains(&pair.to.name))
             };
@@ -55,7 +55,7 @@ impl<'a> Proposing<'a> {
     pub(super) fn by_concept(&mut self, lines: &mut Lines<'a>) {
         for target in lines.to.fields.values() {
             let Some(concept) = target.concept.filter(|concept| !ELSEWHERE.contains(concept)) else { continue };
-            if !lines.is_free(target) || matches!(target.ty, FieldType::Link { .. }) {
+            if !lines.is_free(target) || target.ty.links_to().is_some() {
                 continue;
             }
             // A name in parts comes from the parts where the source has them: taking a full name apart is a guess.
@@ -124,26 +124,57 @@ impl<'a> Proposing<'a> {
         self.bridge(lines.from, field, &target.ty)
     }
 
-    /// Fields that are named alike.
+    /// Fields that are named alike, the best pair first: by name, then by how many of the values are among the options there.
     pub(super) fn by_name(&mut self, lines: &mut Lines<'a>) {
-        for target in lines.to.fields.values() {
-            if !lines.is_free(target) || matches!(target.ty, FieldType::Link { .. }) {
+        let mut pairs: Vec<(u32, usize, usize)> = Vec::new();
+        for (place, target) in lines.to.fields.values().enumerate() {
+            if !lines.is_free(target) || target.ty.links_to().is_some() {
                 continue;
             }
-            let found = lines.from.fields.values().find(|field| {
+            for (from, field) in lines.from.fields.values().enumerate() {
                 let free = !lines.used.contains(&field.name) && self.filled(lines.from, field) > 0;
                 let clash = field.concept.is_some() && target.concept.is_some();
-                free && !clash
-                    && !field.concept.is_some_and(|concept| ELSEWHERE.contains(&concept))
-                    && alike(field, target)
-            });
-            if let Some(field) = found
-                && let Some((calls, badge)) = self.fitting(lines, field, target)
-            {
-                let reason = format!("named alike: {} and {}", field.label, target.label);
-                lines.add(&[field], target.name.as_str(), calls, why(badge, 0.75, reason));
+                let elsewhere = field.concept.is_some_and(|concept| ELSEWHERE.contains(&concept));
+                let name = likeness(field, target);
+                if free && !clash && !elsewhere && name >= 0.95 {
+                    let score = name + 0.05 * self.overlap(lines.from, field, target);
+                    pairs.push(((score * 10_000.0) as u32, place, from));
+                }
             }
         }
+        pairs.sort_by_key(|(score, place, from)| (std::cmp::Reverse(*score), *place, *from));
+        let mut found: Vec<(usize, usize)> = Vec::new();
+        for (_, place, from) in pairs {
+            if found.iter().any(|(known, field)| *known == place || *field == from) {
+                continue;
+            }
+            let fits = self.fitting(lines, &lines.from.fields[from], &lines.to.fields[place]).is_some();
+            if fits {
+                found.push((place, from));
+            }
+        }
+        found.sort_unstable();
+        for (place, from) in found {
+            let (target, field) = (&lines.to.fields[place], &lines.from.fields[from]);
+            let Some((calls, badge)) = self.fitting(lines, field, target) else { continue };
+            let overlap = self.overlap(lines.from, field, target);
+            let (sure, also) = match overlap {
+                share if share > 0.0 => (0.85, format!("; {:.0} % of the values are among its options", share * 100.0)),
+                _ => (0.75, String::new()),
+            };
+            let reason = format!("named alike: {} and {}{also}", field.label, target.label);
+            lines.add(&[field], target.name.as_str(), calls, why(badge, sure, reason));
+        }
+    }
+
+    /// The share of a field's values that are among the options of another, from 0 to 1.
+    fn overlap(&self, object: &crate::ObjectSchema, field: &FieldSchema, target: &FieldSchema) -> f64 {
+        let values = self.labels(object, field);
+        if values.is_empty() || target.options.is_empty() {
+            return 0.0;
+        }
+        let there = |value: &&String| target.options.iter().any(|option| folded(&option.label) == folded(value));
+        values.iter().filter(there).count() as f64 / values.len() as f64
     }
 
     /// The kind of an activity, by the name of the object it comes from.
@@ -283,13 +314,19 @@ pub(in crate::migration) fn folded(name: &str) -> String {
 }
 
 fn alike(a: &FieldSchema, b: &FieldSchema) -> bool {
+    likeness(a, b) >= 0.95
+}
+
+/// How like two fields are by name or label, from 0 to 1. Short names are alike only where they are the same.
+fn likeness(a: &FieldSchema, b: &FieldSchema) -> f64 {
     let names = [folded(a.name.as_str()), folded(&a.label)];
     let others = [folded(b.name.as_str()), folded(&b.label)];
-    names.iter().any(|name| {
-        others.iter().any(|other| {
-            name == other || (name.len() >= 5 && other.len() >= 5 && strsim::jaro_winkler(name, other) >= 0.95)
-        })
-    })
+    let like = |name: &String, other: &String| match () {
+        () if name == other => 1.0,
+        () if name.len() >= 5 && other.len() >= 5 => strsim::jaro_winkler(name, other),
+        () => 0.0,
+    };
+    names.iter().flat_map(|name| others.iter().map(move |other| like(name, other))).fold(0.0, f64::max)
 }
 
 fn spoken(concept: FieldConcept) -> String {

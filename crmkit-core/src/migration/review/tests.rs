@@ -22,7 +22,7 @@ async fn a_review_tells_what_will_happen() {
     let kinds = |kind| found.items.iter().filter(|item| item.kind == kind).count();
     assert_eq!((kinds(ItemKind::Pipeline), kinds(ItemKind::Stage), kinds(ItemKind::Field)), (1, 2, 5));
     assert_eq!((found.custom_fields, found.custom_field_cap), (5, Some(30)));
-    assert_eq!(found.phases.iter().map(|phase| phase.writes).collect::<Vec<_>>(), [3, 3, 6]);
+    assert_eq!(found.phases.iter().map(|phase| phase.writes).collect::<Vec<_>>(), [3, 3, 5]);
     assert_eq!(found.gotchas[..2], ["stages are not shared", "mails go out on import"]);
     let markdown = found.to_markdown();
     for part in ["Grade B", "9 of 20", "deals.title", "owner without a member", "mails go out", "API constraints"] {
@@ -112,12 +112,12 @@ async fn costs_come_from_counts_and_prices() {
     let told: Vec<_> = found.phases.iter().map(|phase| (phase.writes, phase.cost.calls, phase.cost.tokens)).collect();
     assert_eq!(
         told,
-        [(3, 3, 15), (3, 3, 30), (6, 6, 30)],
+        [(3, 3, 15), (3, 3, 30), (5, 5, 25)],
         "companies, their parents as records of their own, the rest"
     );
     assert_eq!(found.phases[0].cost.minutes, Some(3));
     assert_eq!((found.efforts.reconcile.calls, found.efforts.reconcile.tokens), (2 + 1 + 2, 50));
-    assert_eq!((found.efforts.rollback.calls, found.efforts.rollback.tokens), (9, 27));
+    assert_eq!((found.efforts.rollback.calls, found.efforts.rollback.tokens), (8, 24));
     assert_eq!(found.efforts.prepare.calls, found.items.len() as u64);
     let all = [found.efforts.prepare, found.efforts.sample, found.efforts.run, found.efforts.reconcile];
     assert_eq!(found.efforts.total.tokens, all.iter().map(|effort| effort.tokens).sum::<u64>());
@@ -218,4 +218,24 @@ async fn the_schema_diff_says_how_each_value_gets_there() {
     assert_eq!(line("deals.custom.deal_product").kind, LineKind::CustomField);
     assert_eq!((line("deals.value").kind, line("deals.value").to_type.as_deref()), (LineKind::Direct, Some("money")));
     assert_eq!(deals.unfilled, [FieldName::from("title")]);
+}
+
+#[tokio::test]
+async fn the_time_follows_what_people_have_to_do() {
+    use crate::{ObjectConcept, ObjectSchema, Permission};
+    let (mut plan, mut audit) = answered().await;
+    let told = |plan: &Plan, audit: &Audit| reviewed(plan, audit).timeline.label();
+    assert_eq!(told(&plan, &audit), "48-72 h", "an owner has to be invited");
+    plan.owners.fallback = Some("ada@acme.com".into());
+    assert_eq!(told(&plan, &audit), "24-72 h");
+    audit.destination.permissions.insert("pipelines".into(), Permission::No);
+    assert_eq!(told(&plan, &audit), "48-72 h", "pipelines have to be made by hand");
+    let segments = ObjectSchema::new("segments", "Segments", ObjectConcept::Segment);
+    audit.source.schema.objects.insert("segments".into(), segments);
+    let found = crate::ObjectAudit { records: 9, ..Default::default() };
+    audit.objects.insert("segments".into(), found);
+    let found = reviewed(&plan, &audit);
+    assert_eq!(found.timeline.label(), "3-5 weeks", "segments are rebuilt from a guide");
+    let fit = found.compatibility.each.iter().find(|fit| fit.object == "segments").unwrap();
+    assert_eq!(fit.badge, Some(Badge::GuideOnly));
 }

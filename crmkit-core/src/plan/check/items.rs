@@ -62,6 +62,22 @@ impl Check<'_> {
     fn listed(&mut self, items: &ItemPlan, pointer: &str) {
         let Some(object) = self.destination_object(&items.object, format!("{pointer}/object")) else { return };
         let lists = matches!(items.kind, ItemKind::Option | ItemKind::Label);
+        let by_hand = self.destination.permissions.get("activity_types") == Some(&Permission::No);
+        if items.kind == ItemKind::ActivityType && by_hand {
+            let there = |name: &&String| {
+                let known = &self.destination.items;
+                known
+                    .iter()
+                    .any(|known| known.item.kind == items.kind && crate::plan::same_name(&known.item.name, name))
+            };
+            let missing: Vec<String> =
+                items.names.iter().filter(|name| !there(name)).map(|name| format!("{name:?}")).collect();
+            if !missing.is_empty() {
+                let message = format!("there is no activity type {}", missing.join(", "));
+                let remedy = "the destination's interface cannot make activity types: make them by hand in the settings and audit again";
+                self.block("activity_type_by_hand", format!("{pointer}/names"), message, remedy);
+            }
+        }
         let Some(name) = &items.field else {
             if lists {
                 let remedy = "write field = \"…\"";
@@ -268,14 +284,12 @@ impl Check<'_> {
 
 /// Custom fields the account will have: existing, planned, and markers.
 pub(crate) fn custom_fields(plan: &crate::Plan, destination: &crate::Destination) -> u64 {
-    let items = destination.items.iter().filter(|known| known.item.kind == ItemKind::Field).count();
-    let listed = destination
-        .schema
-        .objects
-        .values()
-        .flat_map(|object| object.fields.values())
-        .filter(|field| field.custom)
-        .count();
+    // Objects may share fields, as leads share those of deals: each counts once.
+    let items = destination.items.iter().filter(|known| known.item.kind == ItemKind::Field);
+    let items = items.map(|known| (&known.id, &known.item.name)).collect::<BTreeSet<_>>().len();
+    let fields = destination.schema.objects.values().flat_map(|object| object.fields.values());
+    let listed = fields.filter(|field| field.custom).map(|field| (&field.name, &field.label));
+    let listed = listed.collect::<BTreeSet<_>>().len();
     let planned = plan.fields.iter().filter(|field| field.use_existing.is_none()).count();
     let objects: BTreeSet<_> = plan.mappings.iter().map(|mapping| &mapping.to).collect();
     let unmarked = |object: &&&crate::ObjectName| {

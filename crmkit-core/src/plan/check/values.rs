@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::Check;
 use crate::{
-    FieldConcept, FieldLine, FieldSchema, FieldType, ItemKind, Mapping, ObjectSchema, Severity, TransformCall,
+    FieldConcept, FieldLine, FieldSchema, FieldType, ItemKind, ItemPlan, Mapping, ObjectSchema, Severity, TransformCall,
 };
 
 impl Check<'_> {
@@ -77,6 +77,19 @@ impl Check<'_> {
             }
             _ => {}
         }
+        let fills = |planned: &&ItemPlan| {
+            let kind = match (planned.kind, target.concept) {
+                (ItemKind::ActivityType, concept) => concept == Some(FieldConcept::Kind),
+                (ItemKind::LeadSource, concept) => concept == Some(FieldConcept::LeadSource),
+                (ItemKind::Option | ItemKind::Label, concept) => match &planned.field {
+                    Some(field) => *field == target.name,
+                    None => concept == Some(FieldConcept::Labels),
+                },
+                _ => false,
+            };
+            kind && planned.object == mapping.to
+        };
+        known.extend(self.plan.items.iter().filter(fills).flat_map(|planned| planned.names.iter().cloned()));
         // A stage that is there is an option and an item.
         let mut seen = HashSet::new();
         known.retain(|label| seen.insert(label.clone()));

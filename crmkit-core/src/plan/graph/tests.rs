@@ -27,6 +27,7 @@ fn plan(count: usize, links: &[(usize, usize, bool)]) -> (Plan, Destination) {
                 badge: None,
                 confidence: None,
                 reason: None,
+                origin: None,
             });
         }
         schema.push(object);

@@ -23,6 +23,7 @@ fn full(odd: &str) -> Plan {
         badge: Some(Badge::ManyToOne),
         confidence: Some(0.9),
         reason: Some(odd.into()),
+        origin: Some(odd.into()),
     };
     Plan {
         revision: 3,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Failure, Row, rpc_envelope, rpc_error, rpc_status};
 use super::call::Call;
+use super::ordered;
 use super::switches::Switches;
 use methods::Method;
 
@@ -42,7 +43,7 @@ impl Requests {
             let mut take = |key: &str| given.remove(key).unwrap_or(Value::Null);
             Some(Request { method, params: take("params"), id: take("id") })
         };
-        match serde_json::from_slice(body) {
+        match ordered::read(body) {
             Ok(Value::Array(several)) => {
                 several.into_iter().map(one).collect::<Option<Vec<_>>>().map_or(Self::Malformed, Self::Batch)
             }

@@ -6,6 +6,7 @@ use super::super::answer::Row;
 use super::super::call::Call;
 use super::super::entity::Entity;
 use super::super::fields;
+use super::super::ordered;
 use super::super::store::{int, list, object, text};
 use super::super::switches::EmptyMap;
 use super::super::time::{atom, atom_value};
@@ -134,9 +135,9 @@ pub(super) fn tidy(call: &Call<'_>, mut shown: Row) -> Value {
     Value::Object(shown)
 }
 
-fn put_map(call: &Call<'_>, shown: &mut Row, key: &str, map: Row) {
+fn put_map(call: &Call<'_>, shown: &mut Row, key: &str, map: Vec<(String, Value)>) {
     let value = match call.switches().empty_maps {
-        _ if !map.is_empty() => Value::Object(map),
+        _ if !map.is_empty() => ordered::map(map),
         EmptyMap::Absent => return,
         EmptyMap::List => json!([]),
         EmptyMap::Object => json!({}),
@@ -196,7 +197,7 @@ fn party(call: &Call<'_>, entity: Entity, row: &Row, shown: &mut Row) {
         "lastContactedDate": null, "creator": stub_of(call, Entity::Users, int(row, "creator")),
         "notes": notes.collect::<Vec<_>>(),
     })));
-    put_map(call, shown, "customFields", fields::read_all(call, entity, row));
+    put_map(call, shown, "customFields", fields::read_all(call, entity, row).into_iter().collect());
     if entity != Entity::Leads {
         shown.insert("legacyId".into(), get(row, "legacyId"));
         shown.insert("owner".into(), stub_at(call, row.get("owner")));

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::pipelines::require_name;
-use super::{Route, currencies, records, stages};
+use super::{Route, currencies, leads, records, stages};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::Listing;
-use crate::simulator::store::Entity;
 use crate::simulator::table::{flag, int, text};
 use crate::simulator::time;
 
@@ -39,26 +39,28 @@ fn list(call: &Call<'_>, archived: bool) -> Answered {
 }
 
 fn create(call: &mut Call<'_>) -> Answered {
-    let profile = call.profile;
-    if call.store.table(Entity::Deals).count() >= profile.tier.deals(profile.seats) {
-        let message = "Couldn't add the deal. Open deals limit reached.";
-        return Err(Answer::capped(message, "feature_capping_deals_limit"));
-    }
+    leads::require_room(call).map_err(|_| {
+        Answer::capped("Couldn't add the deal. Open deals limit reached.", "feature_capping_deals_limit")
+    })?;
     let body = call.take_body();
-    let user = call.store.table(Entity::Users).live(call.user);
-    let currency = user.and_then(|user| text(&user.row, "default_currency")).unwrap_or("EUR");
+    let mut row = blank(call);
+    write(call, body, &mut row)?;
+    records::save(call, Entity::Deals, row)
+}
+
+/// A deal that nothing is said of.
+pub(super) fn blank(call: &Call<'_>) -> Row {
     let defaults = json!({
         "id": call.store.table(Entity::Deals).next_id(), "creator_user_id": call.user, "owner_id": call.user,
-        "value": 0, "person_id": null, "org_id": null, "stage_id": null, "pipeline_id": null, "currency": currency,
+        "value": 0, "person_id": null, "org_id": null, "stage_id": null, "pipeline_id": null, "currency": call.currency(),
         "archive_time": null, "add_time": call.stamp(), "stage_change_time": null, "status": "open",
         "is_archived": false, "is_deleted": false, "probability": null, "lost_reason": null, "visible_to": call.profile.tier.everyone(),
         "close_time": null, "won_time": null, "lost_time": null, "local_won_date": null, "local_lost_date": null,
         "local_close_date": null, "expected_close_date": null, "label_ids": [], "origin": "API", "origin_id": null,
         "channel": null, "channel_id": null, "acv": null, "arr": null, "mrr": null, "custom_fields": {},
     });
-    let Value::Object(mut row) = defaults else { unreachable!("the defaults are an object") };
-    write(call, body, &mut row)?;
-    records::save(call, Entity::Deals, row)
+    let Value::Object(row) = defaults else { unreachable!("the defaults are an object") };
+    row
 }
 
 fn update(call: &mut Call<'_>) -> Answered {
@@ -71,7 +73,7 @@ fn update(call: &mut Call<'_>) -> Answered {
     records::save(call, Entity::Deals, row)
 }
 
-fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(), Answer> {
+pub(super) fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(), Answer> {
     require_name(&body, "title")?;
     if body.remove("is_deleted") == Some(Value::Bool(true)) {
         return Err(Answer::invalid("is_deleted", "Deleting is not allowed here."));
@@ -84,6 +86,10 @@ fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(), Answer> {
     }
     if text(&body, "currency").is_some_and(|currency| !currencies::is_known(currency)) {
         return Err(Answer::invalid("currency", "Unknown currency."));
+    }
+    let (labels, cap) = (body.get("label_ids").and_then(Value::as_array), call.profile.switches.labels_per_deal_cap);
+    if cap > 0 && labels.is_some_and(|labels| labels.len() > cap) {
+        return Err(Answer::invalid("label_ids", &format!("At most {cap} labels are allowed.")));
     }
     let probability = body.get("probability").and_then(Value::as_f64);
     if probability.is_some_and(|probability| !(0.0..=100.0).contains(&probability)) {
@@ -112,8 +118,8 @@ fn place(call: &Call<'_>, body: &mut Row, row: &mut Row) -> Result<(), Answer> {
             call.require(Entity::Stages, "stage_id", stage)?;
             let stored = call.store.table(Entity::Stages).live(stage);
             let pipeline = stored.and_then(|stored| int(&stored.row, "pipeline_id"));
-            if given.is_some() && given != pipeline {
-                let status = call.profile.switches.stage_mismatch_status;
+            let status = call.profile.switches.stage_mismatch_status;
+            if given.is_some() && given != pipeline && status != 200 {
                 return Err(match status {
                     400 => Answer::invalid("stage_id", "Stage does not belong to the pipeline."),
                     status => Answer::error(status, "Cannot move to stage in different pipeline"),

@@ -1,4 +1,4 @@
-//! Definitions of fields and their options (v2), and the lead fields that are those of deals (v1).
+//! Definitions of fields and their options (v2).
 
 use std::fmt::Write as _;
 
@@ -8,20 +8,18 @@ use sha2::{Digest, Sha256};
 use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
-use crate::simulator::listing::{Listing, next_cursor, v1_page};
-use crate::simulator::store::Entity;
-use crate::simulator::table::{flag, int, text};
+use crate::simulator::entity::Entity;
+use crate::simulator::listing::{Listing, next_cursor};
+use crate::simulator::table::{flag, text};
 use crate::simulator::view::absent_fields;
 
 const MAX_OPTIONS: usize = 10_000;
 const SETTINGS: [&str; 3] = ["ui_visibility", "important_fields", "required_fields"];
 
 pub(super) fn route(method: &str, template: &str) -> Option<Route> {
-    if (method, template) == ("GET", "/api/v1/leadFields") {
-        return Some(lead_fields);
-    }
     let (name, rest) = template.strip_prefix("/api/v2/")?.split_once("Fields")?;
-    if !matches!(name, "deal" | "person" | "organization") {
+    let writable = matches!(name, "deal" | "person" | "organization" | "product");
+    if !writable && (name != "activity" || method != "GET") {
         return None;
     }
     Some(match (method, rest) {
@@ -39,21 +37,31 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 
 /// The table of definitions and the kind of record they are for.
 fn entities(call: &Call<'_>) -> (Entity, Entity) {
-    match call.endpoint.template.as_bytes().get(8) {
-        Some(b'd') => (Entity::DealFields, Entity::Deals),
-        Some(b'p') => (Entity::PersonFields, Entity::Persons),
+    let name = call.endpoint.template.split('/').nth(3).unwrap_or_default();
+    match name.trim_end_matches("Fields") {
+        "deal" => (Entity::DealFields, Entity::Deals),
+        "person" => (Entity::PersonFields, Entity::Persons),
+        "product" => (Entity::ProductFields, Entity::Products),
+        "activity" => (Entity::ActivityFields, Entity::Activities),
         _ => (Entity::OrganizationFields, Entity::Organizations),
     }
 }
 
 fn show(call: &Call<'_>, row: &Row) -> Value {
     let included = call.list_param("include_fields");
-    let written = call.endpoint.method != "GET";
+    let (fields, _) = entities(call);
+    let written = matches!(&*call.endpoint.method, "POST" | "PATCH");
     let mut shown = Row::new();
     for (key, value) in row {
         let internal = matches!(key.as_str(), "id" | "is_deleted" | "add_time" | "update_time");
         let optional = SETTINGS.contains(&key.as_str()) && !written && !included.contains(&key.as_str());
-        if !internal && !optional {
+        let unknown = match (fields, key.as_str()) {
+            (Entity::DealFields, _) => false,
+            (_, "description") => true,
+            (Entity::ProductFields, key) => matches!(key, "important_fields" | "required_fields"),
+            _ => false,
+        };
+        if !internal && !optional && !unknown {
             shown.insert(key.clone(), value.clone());
         }
     }
@@ -120,10 +128,10 @@ fn code(company: &str, fields: Entity, id: i64) -> String {
 }
 
 fn create(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, records) = entities(call);
     let mut row = call.take_body();
-    let all = [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields];
+    let all = [Entity::DealFields, Entity::PersonFields, Entity::OrganizationFields, Entity::ProductFields];
     let count: usize = all.into_iter().map(|fields| call.store.custom_fields(fields).count()).sum();
     if count >= call.profile.tier.custom_fields() {
         let message = format!("Couldn't add the {} field. Custom fields limit reached.", records.singular());
@@ -156,7 +164,7 @@ fn create(call: &mut Call<'_>) -> Answered {
 }
 
 fn update(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let mut row = custom_field(call, fields)?;
     row.extend(call.take_body());
@@ -175,7 +183,7 @@ fn save(call: &mut Call<'_>, fields: Entity, mut row: Row) {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let row = custom_field(call, fields)?;
     let code = text(&row, "field_code").unwrap_or_default().to_owned();
@@ -210,7 +218,7 @@ fn new_options(call: &mut Call<'_>, given: &[Value], present: usize) -> Result<V
 }
 
 fn add_options(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let (mut row, mut options) = with_options(call, fields)?;
     let given = call.body.take();
@@ -231,7 +239,7 @@ fn places(body: &Value, options: &[Value]) -> Result<Vec<usize>, Answer> {
 }
 
 fn rename_options(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let (mut row, mut options) = with_options(call, fields)?;
     let body = call.body.take();
@@ -247,7 +255,7 @@ fn rename_options(call: &mut Call<'_>) -> Answered {
 }
 
 fn delete_options(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let (fields, _) = entities(call);
     let (mut row, options) = with_options(call, fields)?;
     let places = places(&call.body.take(), &options)?;
@@ -265,17 +273,4 @@ fn delete_options(call: &mut Call<'_>) -> Answered {
         call.store.drop_values(fields, &code, option["id"].as_i64());
     }
     Ok(Answer::ok(gone))
-}
-
-fn lead_fields(call: &mut Call<'_>) -> Answered {
-    let (page, pagination) = v1_page(call, call.store.table(Entity::DealFields).all_live());
-    let show = |row: &Row| {
-        json!({
-            "id": int(row, "id"), "key": row["field_code"], "name": row["field_name"], "order_nr": int(row, "id"),
-            "field_type": row["field_type"], "options": row["options"], "active_flag": true,
-            "edit_flag": flag(row, "is_custom_field"), "mandatory_flag": text(row, "field_code") == Some("title"),
-        })
-    };
-    let rows: Value = page.into_iter().map(|(_, stored)| show(&stored.row)).collect();
-    Ok(Answer::with(rows, json!({ "pagination": pagination })))
 }

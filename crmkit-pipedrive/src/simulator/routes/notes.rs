@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Route;
+use super::{Route, records};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::v1_page;
-use crate::simulator::store::Entity;
-use crate::simulator::table::{Stored, flag, int, text};
+use crate::simulator::table::{Stored, flag, int, link, text};
 use crate::simulator::time;
+use crate::simulator::visibility::Sight;
 
 const MAX_CONTENT: usize = 100_000;
 const PARENTS: [(&str, &str, Entity); 3] = [
@@ -17,7 +18,7 @@ const PARENTS: [(&str, &str, Entity); 3] = [
     ("org_id", "organization", Entity::Organizations),
 ];
 /// Parents that are not stored (yet), so none of them exists.
-const UNKNOWN_PARENTS: [(&str, &str); 3] = [("lead_id", "lead"), ("project_id", "project"), ("task_id", "task")];
+const UNKNOWN_PARENTS: [(&str, &str); 2] = [("project_id", "project"), ("task_id", "task")];
 
 pub(super) fn route(method: &str, template: &str) -> Option<Route> {
     Some(match (method, template) {
@@ -56,17 +57,11 @@ fn integer(value: &Value) -> Option<i64> {
 
 fn list(call: &mut Call<'_>) -> Answered {
     let table = call.store.table(Entity::Notes);
-    let filters: Vec<(&'static str, i64)> = ["deal_id", "person_id", "org_id", "user_id"]
+    let filters: Vec<(&'static str, i64)> = ["deal_id", "person_id", "org_id", "lead_id", "user_id"]
         .into_iter()
-        .filter_map(|link| Some((link, call.int_param(link)?)))
+        .filter_map(|link| Some((link, call.link_param(link)?)))
         .collect();
-    let since = match call.param("updated_since") {
-        Some(text) => match time::parse_rfc3339(text, false) {
-            Some(since) => Some(since.timestamp()),
-            None => return Err(Answer::error(400, "updated_since is not a valid datetime.")),
-        },
-        None => None,
-    };
+    let since = records::v1_since(call)?;
     let unknown = UNKNOWN_PARENTS.iter().any(|(link, _)| call.param(link).is_some());
     let (from, until) = (call.param("start_date"), call.param("end_date"));
     let keep = |stored: &&Stored| {
@@ -75,7 +70,7 @@ fn list(call: &mut Call<'_>) -> Answered {
         let pinned = |(name, wanted): &(String, String)| {
             !name.starts_with("pinned_to_") || flag(row, name) == (wanted == "1" || wanted == "true")
         };
-        filters.iter().all(|(link, target)| int(row, link) == Some(*target))
+        filters.iter().all(|(key, target)| link(row, key) == Some(*target))
             && since.is_none_or(|since| stored.updated >= since)
             && from.is_none_or(|from| day >= from)
             && until.is_none_or(|until| day <= until)
@@ -93,24 +88,12 @@ fn list(call: &mut Call<'_>) -> Answered {
         }
     };
     let mut notes: Vec<&Stored> = ids.into_iter().filter_map(|id| table.live(id)).filter(keep).collect();
-    sort(call, &mut notes);
+    if let Some(sort) = call.param("sort") {
+        records::sort_v1(sort, &mut notes);
+    }
     let (page, pagination) = v1_page(call, notes.into_iter());
     let rows: Value = page.into_iter().map(|stored| show(call, &stored.row)).collect();
     Ok(Answer::with(rows, json!({ "pagination": pagination })))
-}
-
-/// Only the first of the sort keys counts.
-fn sort(call: &Call<'_>, notes: &mut [&Stored]) {
-    let Some(order) = call.param("sort").and_then(|sort| sort.split(',').next()) else { return };
-    let mut words = order.split_whitespace();
-    match words.next() {
-        Some("add_time") => notes.sort_by_key(|stored| stored.added),
-        Some("update_time") => notes.sort_by_key(|stored| stored.updated),
-        _ => {}
-    }
-    if words.next().is_some_and(|direction| direction.eq_ignore_ascii_case("desc")) {
-        notes.reverse();
-    }
 }
 
 fn get(call: &mut Call<'_>) -> Answered {
@@ -132,6 +115,12 @@ fn create(call: &mut Call<'_>) -> Answered {
         "user_id": call.user,
     });
     let Value::Object(row) = defaults else { unreachable!("the defaults are an object") };
+    let cap = call.profile.switches.notes_per_deal_cap;
+    let deal = body.get("deal_id").and_then(integer).filter(|_| cap > 0);
+    if deal.is_some_and(|deal| call.store.table(Entity::Notes).linked_count("deal_id", deal) >= cap) {
+        let message = "Couldn't add the note. Notes limit per deal reached.";
+        return Err(Answer::capped(message, "feature_capping_notes_limit"));
+    }
     save(call, &body, row)
 }
 
@@ -158,7 +147,17 @@ fn write(call: &Call<'_>, body: &Row, row: &mut Row) -> Result<(), Answer> {
             if !value.is_null() && id.is_none_or(|id| call.store.table(*entity).live(id).is_none()) {
                 return Err(missing_parent(name));
             }
+            let parent = id.and_then(|id| call.store.table(*entity).live(id));
+            if parent.is_some_and(|parent| !Sight::of(call).admits(call, *entity, &parent.row)) {
+                return Err(Answer::error(403, &format!("Insufficient visibility to the associated {name}")));
+            }
             row.insert(key.clone(), id.into());
+        } else if key == "lead_id" {
+            let place = value.as_str().and_then(|uuid| call.store.by_uuid(Entity::Leads, uuid));
+            if !value.is_null() && place.is_none_or(|place| call.store.table(Entity::Leads).live(place).is_none()) {
+                return Err(missing_parent("lead"));
+            }
+            row.insert(key.clone(), value.clone());
         } else if let Some((_, name)) = UNKNOWN_PARENTS.iter().find(|(link, _)| link == key) {
             if !value.is_null() {
                 return Err(missing_parent(name));
@@ -168,7 +167,7 @@ fn write(call: &Call<'_>, body: &Row, row: &mut Row) -> Result<(), Answer> {
             row.insert(key.clone(), pinned.into());
         } else {
             let value = match key.as_str() {
-                "content" => content(value)?.into(),
+                "content" => content(call, value)?.into(),
                 "add_time" => value
                     .as_str()
                     .and_then(time::parse_v1)
@@ -183,8 +182,16 @@ fn write(call: &Call<'_>, body: &Row, row: &mut Row) -> Result<(), Answer> {
     if text(row, "content").is_none() {
         return Err(Answer::error(400, "Note content must be given."));
     }
-    if PARENTS.iter().all(|(link, ..)| int(row, link).is_none()) {
+    let lead = text(row, "lead_id").is_some();
+    let parents = usize::from(lead) + PARENTS.iter().filter(|(link, ..)| int(row, link).is_some()).count();
+    if call.profile.switches.notes_have_one_parent && parents > 1 {
+        return Err(Answer::error(400, "Note can be attached to one item only."));
+    }
+    if !lead && PARENTS.iter().all(|(link, ..)| int(row, link).is_none()) {
         return Err(Answer::error(400, "Note must be attached to a deal, person, organization or lead."));
+    }
+    if flag(row, "pinned_to_lead_flag") && !lead {
+        return Err(Answer::error(400, "Note cannot be pinned without lead_id."));
     }
     for (link, name, _) in PARENTS {
         if flag(row, &format!("pinned_to_{name}_flag")) && int(row, link).is_none() {
@@ -201,14 +208,14 @@ fn missing_parent(name: &str) -> Answer {
     Answer::error(400, &message)
 }
 
-fn content(value: &Value) -> Result<String, Answer> {
+fn content(call: &Call<'_>, value: &Value) -> Result<String, Answer> {
     let Some(html) = value.as_str().filter(|html| !html.trim().is_empty()) else {
         return Err(Answer::error(400, "Note content must be given."));
     };
     if html.len() > MAX_CONTENT {
         return Err(Answer::error(400, "Note content is too long."));
     }
-    Ok(ammonia::clean(html))
+    Ok(records::clean_html(call, html))
 }
 
 fn author(call: &Call<'_>, value: &Value) -> Result<i64, Answer> {

@@ -6,8 +6,8 @@ use super::pipelines::require_name;
 use super::{Route, records};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::Listing;
-use crate::simulator::store::Entity;
 use crate::simulator::view::FIRMOGRAPHICS;
 
 const ORGANIZATIONS: Entity = Entity::Organizations;

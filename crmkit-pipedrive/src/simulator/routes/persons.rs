@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::pipelines::require_name;
-use super::{Route, records};
+use super::{Route, participants, records};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::Listing;
-use crate::simulator::store::Entity;
 use crate::simulator::table::{int, text};
 use crate::simulator::time;
 use crate::simulator::view::CONTACT_SYNC;
@@ -26,10 +26,9 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 fn list(call: &mut Call<'_>) -> Answered {
     let mut listing = Listing::read(call, Entity::Persons, &["owner_id", "org_id"])?;
     if let Some(deal) = call.int_param("deal_id") {
-        let deal = call.store.table(Entity::Deals).live(deal);
-        let person = deal.and_then(|deal| int(&deal.row, "person_id"));
-        let wanted = |id: &i64| listing.ids.as_ref().is_none_or(|ids| ids.contains(id));
-        listing.ids = Some(person.filter(wanted).into_iter().collect());
+        let mut persons = participants::persons_of(call.store, deal);
+        persons.retain(|id| listing.ids.as_ref().is_none_or(|ids| ids.contains(id)));
+        listing.ids = Some(persons);
     }
     records::list(call, Entity::Persons, &listing)
 }
@@ -66,8 +65,17 @@ fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(), Answer> {
     if let Some(org) = int(&body, "org_id") {
         call.require(Entity::Organizations, "org_id", org)?;
     }
+    let switches = &call.profile.switches;
     for key in ["emails", "phones", "im"] {
         if let Some(Value::Array(items)) = body.get_mut(key) {
+            let cap = switches.emails_per_person_cap;
+            if cap > 0 && items.len() > cap {
+                return Err(Answer::invalid(key, &format!("At most {cap} values are allowed.")));
+            }
+            let address = |item: &Value| item["value"].as_str().is_some_and(looks_like_email);
+            if key == "emails" && switches.emails_are_checked && !items.iter().all(address) {
+                return Err(Answer::invalid("emails.value", "This value is not a valid email address."));
+            }
             settle_primary(key, items)?;
         }
     }
@@ -81,6 +89,11 @@ fn write(call: &Call<'_>, mut body: Row, row: &mut Row) -> Result<(), Answer> {
     write_name(&mut body, row);
     row.extend(body);
     Ok(())
+}
+
+fn looks_like_email(text: &str) -> bool {
+    let parts = text.split_once('@').filter(|_| !text.contains(char::is_whitespace));
+    parts.is_some_and(|(user, domain)| !user.is_empty() && domain.contains('.') && !domain.contains('@'))
 }
 
 /// Fills in what is left out: the label, and the first as primary. Two primaries are refused.

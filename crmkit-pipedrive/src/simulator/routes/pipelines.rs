@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{Listing, next_cursor};
 use crate::simulator::seed;
-use crate::simulator::store::Entity;
 use crate::simulator::table::{flag, int, text};
 
 pub(super) fn route(method: &str, template: &str) -> Option<Route> {
@@ -23,7 +23,8 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 
 fn list(call: &mut Call<'_>) -> Answered {
     let listing = Listing::read(call, Entity::Pipelines, &[])?;
-    let (page, cursor) = listing.page(call.store.table(Entity::Pipelines), false, |_| true);
+    let (page, cursor) =
+        listing.page(call.store.table(Entity::Pipelines), call.profile.switches.deleted_stages_listed, |_| true);
     let rows: Value = page.into_iter().map(|stored| Value::Object(stored.row.clone())).collect();
     Ok(Answer::with(rows, next_cursor(cursor)))
 }
@@ -37,7 +38,7 @@ pub(super) fn require_name(body: &Row, key: &str) -> Result<(), Answer> {
 }
 
 fn create(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let body = call.take_body();
     require_name(&body, "name")?;
     let table = call.store.table(Entity::Pipelines);
@@ -57,7 +58,7 @@ fn get(call: &mut Call<'_>) -> Answered {
 }
 
 fn update(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let mut row = call.changeable(Entity::Pipelines)?;
     let body = call.take_body();
     require_name(&body, "name")?;
@@ -68,7 +69,7 @@ fn update(call: &mut Call<'_>) -> Answered {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let row = call.changeable(Entity::Pipelines)?;
     let id = call.id()?;
     if !call.profile.switches.stage_with_deals_deletable

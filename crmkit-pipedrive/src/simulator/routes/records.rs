@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
 use crate::simulator::custom;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{Listing, next_cursor};
-use crate::simulator::store::Entity;
-use crate::simulator::table::{Stored, int, text};
+use crate::simulator::table::{Stored, int, link_key, text};
 use crate::simulator::time;
 use crate::simulator::view::View;
+use crate::simulator::visibility::Sight;
 
 /// Checks the common keys of a body and writes them into `row`.
 pub(super) fn write_common(call: &Call<'_>, entity: Entity, body: &mut Row, row: &mut Row) -> Result<(), Answer> {
@@ -21,11 +22,21 @@ pub(super) fn write_common(call: &Call<'_>, entity: Entity, body: &mut Row, row:
     {
         return Err(Answer::forbidden());
     }
+    let longest = call.profile.switches.name_chars;
+    for key in ["name", "title"] {
+        if longest > 0 && text(body, key).is_some_and(|name| name.chars().count() > longest) {
+            return Err(Answer::invalid(key, "The length of this value is out of range."));
+        }
+    }
     if let Some(labels) = body.get("label_ids") {
         custom::check_labels(call, entity, labels)?;
     }
     if let Some(address) = body.get_mut("address") {
-        *address = custom::address(address).unwrap_or_default();
+        let mut whole = custom::address(address).unwrap_or_default();
+        if let Value::Object(parts) = &mut whole {
+            parts.remove("formatted_address");
+        }
+        *address = whole;
     }
     if let Some(given) = body.remove("custom_fields") {
         let Value::Object(given) = given else {
@@ -61,6 +72,36 @@ pub(super) fn require_feature(on: bool, body: &Row, keys: &[&str]) -> Result<(),
     if !on && keys.iter().any(|key| body.contains_key(*key)) { Err(Answer::forbidden()) } else { Ok(()) }
 }
 
+/// `updated_since` of a v1 list, in seconds since 1970.
+pub(super) fn v1_since(call: &Call<'_>) -> Result<Option<i64>, Answer> {
+    let parse = |text| time::parse_rfc3339(text, false).map(|since| since.timestamp());
+    let wrong = || Answer::error(400, "updated_since is not a valid datetime.");
+    call.param("updated_since").map(|text| parse(text).ok_or_else(wrong)).transpose()
+}
+
+/// Sorts a v1 list, of whose sort keys only the first counts.
+pub(super) fn sort_v1(sort: &str, rows: &mut [&Stored]) {
+    let mut words = sort.split(',').next().unwrap_or_default().split_whitespace();
+    match words.next() {
+        None | Some("id") => {}
+        Some("add_time") => rows.sort_by_key(|stored| stored.added),
+        Some("update_time") => rows.sort_by_key(|stored| stored.updated),
+        Some(key) => rows.sort_by_cached_key(|stored| match stored.row.get(key) {
+            Some(Value::String(text)) => (0, text.clone()),
+            Some(Value::Number(number)) => (number.as_i64().unwrap_or(0), String::new()),
+            _ => (i64::MIN, String::new()),
+        }),
+    }
+    if words.next().is_some_and(|direction| direction.eq_ignore_ascii_case("desc")) {
+        rows.reverse();
+    }
+}
+
+/// HTML without what the server does not let through.
+pub(super) fn clean_html(call: &Call<'_>, html: &str) -> String {
+    if call.profile.switches.html_is_cleaned { ammonia::clean(html) } else { html.to_owned() }
+}
+
 /// Stores a row and answers it.
 pub(super) fn save(call: &mut Call<'_>, entity: Entity, mut row: Row) -> Answered {
     row.insert("update_time".into(), call.stamp().into());
@@ -90,6 +131,8 @@ pub(super) fn list_some(
     keep: impl Fn(&Row) -> bool,
 ) -> Answered {
     let view = View::read(call, entity)?;
+    let sight = Sight::of(call);
+    let keep = |row: &Row| keep(row) && sight.admits(call, entity, row);
     let (page, cursor) = listing.page(call.store.table(entity), deleted, keep);
     let show = |stored: &Stored| view.show(call.store, &stored.row);
     Ok(Answer::with(page.into_iter().map(show).collect::<Value>(), next_cursor(cursor)))
@@ -97,29 +140,48 @@ pub(super) fn list_some(
 
 /// Deletes the record in the path, and what hangs on it if the switch says so.
 pub(super) fn delete(call: &mut Call<'_>, entity: Entity) -> Answered {
-    let row = call.changeable(entity)?;
-    let id = call.delete(entity, row);
+    let row = call.deletable(entity)?;
+    let id = call.delete(entity, row.clone());
     if call.profile.switches.delete_cascades {
-        let link = match entity {
-            Entity::Deals => "deal_id",
-            Entity::Persons => "person_id",
-            _ => "org_id",
-        };
-        deactivate(call, Entity::Notes, link, id);
-        if entity == Entity::Organizations {
-            deactivate(call, Entity::OrganizationRelationships, "rel_owner_org_id", id);
-            deactivate(call, Entity::OrganizationRelationships, "rel_linked_org_id", id);
-        }
+        cascade(call, entity, &id);
     }
     Ok(Answer::ok(json!({ "id": id })))
+}
+
+/// How others point at a record of this kind.
+pub(in crate::simulator) fn link_to(entity: Entity) -> &'static str {
+    match entity {
+        Entity::Deals => "deal_id",
+        Entity::Persons => "person_id",
+        Entity::Leads => "lead_id",
+        Entity::Activities => "activity_id",
+        Entity::Products => "product_id",
+        _ => "org_id",
+    }
+}
+
+/// Deletes what hangs on a record.
+pub(super) fn cascade(call: &mut Call<'_>, entity: Entity, id: &Value) {
+    let Some(target) = link_key(id) else { return };
+    for held in [Entity::Notes, Entity::Activities, Entity::Files] {
+        deactivate(call, held, link_to(entity), target);
+    }
+    if entity == Entity::Organizations {
+        deactivate(call, Entity::OrganizationRelationships, "rel_owner_org_id", target);
+        deactivate(call, Entity::OrganizationRelationships, "rel_linked_org_id", target);
+    }
 }
 
 fn deactivate(call: &mut Call<'_>, entity: Entity, link: &'static str, target: i64) {
     let ids: Vec<i64> = call.store.table(entity).linked(link, target).collect();
     for id in ids {
         if let Some(mut row) = call.store.table(entity).live(id).map(|stored| stored.row.clone()) {
-            row.insert("active_flag".into(), false.into());
-            row.insert("update_time".into(), time::v1(call.now).into());
+            let (flag, stamp) = match row.contains_key("active_flag") {
+                true => (("active_flag", false), time::v1(call.now)),
+                false => (("is_deleted", true), call.stamp()),
+            };
+            row.insert(flag.0.into(), flag.1.into());
+            row.insert("update_time".into(), stamp.into());
             call.store.put(entity, row);
         }
     }

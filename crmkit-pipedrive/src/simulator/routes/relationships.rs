@@ -6,8 +6,8 @@ use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
 use crate::simulator::custom::id_or_null;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::v1_page;
-use crate::simulator::store::Entity;
 use crate::simulator::table::{flag, int, text};
 use crate::simulator::time;
 
@@ -144,6 +144,11 @@ fn write(call: &mut Call<'_>, mut row: Row) -> Answered {
 
 fn create(call: &mut Call<'_>) -> Answered {
     let id = call.store.table(RELATIONSHIPS).next_id();
+    let cap = call.profile.switches.relationships_cap;
+    if cap > 0 && call.store.table(RELATIONSHIPS).count() >= cap {
+        let message = "Couldn't add organization relationship. You've reached the relationship per company limit.";
+        return Err(Answer::error(403, message));
+    }
     let mut row = Row::new();
     row.insert("id".into(), id.into());
     row.insert("active_flag".into(), true.into());

@@ -1,14 +1,15 @@
-//! Search (v2): finds what the index has caught up with.
+//! Search (v2, leads in v1 too): finds what the index has caught up with.
 
 use serde_json::{Value, json};
 
 use super::Route;
+use super::records::link_to;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
 use crate::simulator::custom::id_or_null;
-use crate::simulator::listing::{decode, encode, limit, next_cursor};
-use crate::simulator::store::Entity;
-use crate::simulator::table::{Stored, int, text};
+use crate::simulator::entity::Entity;
+use crate::simulator::listing::{decode, encode, limit, next_cursor, v1_page};
+use crate::simulator::table::{Stored, int, link, text};
 
 /// Custom fields that are searchable; others never match.
 const SEARCHABLE: [&str; 7] = ["address", "varchar", "text", "varchar_auto", "double", "monetary", "phone"];
@@ -18,6 +19,9 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
         ("GET", "/api/v2/deals/search") => |call| search(call, &[Entity::Deals], 500),
         ("GET", "/api/v2/persons/search") => |call| search(call, &[Entity::Persons], 500),
         ("GET", "/api/v2/organizations/search") => |call| search(call, &[Entity::Organizations], 500),
+        ("GET", "/api/v2/leads/search") => |call| search(call, &[Entity::Leads], 500),
+        ("GET", "/api/v1/leads/search") => leads_v1,
+        ("GET", "/api/v2/products/search") => |call| search(call, &[Entity::Products], 500),
         ("GET", "/api/v2/itemSearch") => items,
         ("GET", "/api/v2/itemSearch/field") => by_field,
         _ => return None,
@@ -26,7 +30,7 @@ pub(super) fn route(method: &str, template: &str) -> Option<Route> {
 
 fn items(call: &mut Call<'_>) -> Answered {
     let types = call.list_param("item_types");
-    let searched = [Entity::Deals, Entity::Persons, Entity::Organizations];
+    let searched = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads, Entity::Products];
     let wanted: Vec<Entity> =
         searched.into_iter().filter(|entity| types.is_empty() || types.contains(&entity.singular())).collect();
     search(call, &wanted, 100)
@@ -59,7 +63,14 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 fn haystack(call: &Call<'_>, entity: Entity, row: &Row, wanted: &[&str]) -> Vec<String> {
     let asked = |name: &str| wanted.is_empty() || wanted.contains(&name);
     let mut found = Vec::new();
-    let keys = [("title", "title"), ("name", "name"), ("email", "emails"), ("phone", "phones"), ("address", "address")];
+    let keys = [
+        ("title", "title"),
+        ("name", "name"),
+        ("email", "emails"),
+        ("phone", "phones"),
+        ("address", "address"),
+        ("code", "code"),
+    ];
     for (_, key) in keys.into_iter().filter(|(name, _)| asked(name)) {
         texts(row.get(key).unwrap_or(&Value::Null), &mut found);
     }
@@ -85,27 +96,45 @@ fn custom_texts(call: &Call<'_>, entity: Entity, row: &Row) -> Vec<String> {
 }
 
 fn notes(call: &Call<'_>, entity: Entity, row: &Row) -> Vec<String> {
-    let link = match entity {
-        Entity::Deals => "deal_id",
-        Entity::Persons => "person_id",
-        _ => "org_id",
-    };
     let table = call.store.table(Entity::Notes);
-    let ids = int(row, "id").into_iter().flat_map(|id| table.linked(link, id));
+    let ids = link(row, "id").into_iter().flat_map(|id| table.linked(link_to(entity), id));
     ids.filter_map(|id| text(&table.live(id)?.row, "content").map(str::to_owned)).collect()
 }
 
+/// v1 pages by offset.
+fn leads_v1(call: &mut Call<'_>) -> Answered {
+    let found = find(call, &[Entity::Leads])?;
+    let (page, pagination) = v1_page(call, found.into_iter());
+    let items: Vec<Value> = page.into_iter().map(|found| hit(call, found)).collect();
+    Ok(Answer::with(json!({ "items": items }), json!({ "pagination": pagination })))
+}
+
 fn search(call: &mut Call<'_>, entities: &[Entity], max: usize) -> Answered {
-    let exact = call.flag_param("exact_match");
-    let term = term(call, if exact { 1 } else { 2 })?.to_lowercase();
     let limit = limit(call, max)?;
     // The offset of a search is a place in its result, not a key.
-    let (_, start) = call.param("cursor").map_or(Ok((0, 0)), |cursor| decode(Entity::Deals, cursor))?;
+    let (_, start) = call.param("cursor").map_or(Ok((0, 0)), |cursor| decode(call, Entity::Deals, cursor))?;
     let start = usize::try_from(start).unwrap_or(0);
+    let found = find(call, entities)?;
+    let more = found.len() > start + limit;
+    let cursor = if more {
+        encode(call.now, Entity::Deals, (0, i64::try_from(start + limit).unwrap_or(i64::MAX)))
+    } else {
+        Value::Null
+    };
+    let items: Vec<Value> = found.into_iter().skip(start).take(limit).map(|found| hit(call, found)).collect();
+    Ok(Answer::with(json!({ "items": items }), next_cursor(cursor)))
+}
+
+fn hit(call: &Call<'_>, (entity, row): (Entity, &Row)) -> Value {
+    json!({ "result_score": 0.5, "item": item(call, entity, row) })
+}
+
+/// What the index has of the term in the query.
+fn find<'c>(call: &'c Call<'_>, entities: &[Entity]) -> Result<Vec<(Entity, &'c Row)>, Answer> {
+    let exact = call.flag_param("exact_match");
+    let term = term(call, if exact { 1 } else { 2 })?.to_lowercase();
     let fields = call.list_param("fields");
-    let links = [("person_id", "person_id"), ("organization_id", "org_id")];
-    let links: Vec<(&str, i64)> =
-        links.into_iter().filter_map(|(name, link)| Some((link, call.int_param(name)?))).collect();
+    let (person, organization) = (call.int_param("person_id"), call.int_param("organization_id"));
     let status = call.param("status");
     let mut found = Vec::new();
     for entity in entities {
@@ -116,7 +145,8 @@ fn search(call: &mut Call<'_>, entities: &[Entity], max: usize) -> Answered {
                 if exact { text == term } else { text.contains(&term) }
             };
             if is_indexed(call, stored)
-                && links.iter().all(|(link, target)| int(row, link) == Some(*target))
+                && person.is_none_or(|person| int(row, "person_id") == Some(person))
+                && organization.is_none_or(|org| int(row, organization_key(*entity)) == Some(org))
                 && status.is_none_or(|status| text(row, "status") == Some(status))
                 && haystack(call, *entity, row, &fields).iter().any(fits)
             {
@@ -124,12 +154,11 @@ fn search(call: &mut Call<'_>, entities: &[Entity], max: usize) -> Answered {
             }
         }
     }
-    let more = found.len() > start + limit;
-    let cursor =
-        if more { encode(Entity::Deals, (0, i64::try_from(start + limit).unwrap_or(i64::MAX))) } else { Value::Null };
-    let item = |(entity, row): (Entity, &Row)| json!({ "result_score": 0.5, "item": item(call, entity, row) });
-    let items: Vec<Value> = found.into_iter().skip(start).take(limit).map(item).collect();
-    Ok(Answer::with(json!({ "items": items }), next_cursor(cursor)))
+    Ok(found)
+}
+
+fn organization_key(entity: Entity) -> &'static str {
+    if entity == Entity::Leads { "organization_id" } else { "org_id" }
 }
 
 fn item(call: &Call<'_>, entity: Entity, row: &Row) -> Value {
@@ -155,11 +184,26 @@ fn item(call: &Call<'_>, entity: Entity, row: &Row) -> Value {
             shown["person"] = named("person_id", Entity::Persons);
             shown["organization"] = named("org_id", Entity::Organizations);
         }
+        Entity::Leads => {
+            for key in ["title", "is_archived"] {
+                shown[key] = row[key].clone();
+            }
+            shown["value"] = row["value"]["amount"].clone();
+            shown["currency"] = row["value"]["currency"].clone();
+            shown["visible_to"] = text(row, "visible_to").and_then(|text| text.parse::<i64>().ok()).into();
+            shown["person"] = named("person_id", Entity::Persons);
+            shown["organization"] = named("organization_id", Entity::Organizations);
+        }
         Entity::Persons => {
             shown["name"] = row["name"].clone();
             shown["emails"] = values("emails");
             shown["phones"] = values("phones");
             shown["organization"] = named("org_id", Entity::Organizations);
+        }
+        Entity::Products => {
+            shown["name"] = row["name"].clone();
+            shown["code"] = row["code"].clone();
+            shown.as_object_mut().map(|shown| shown.remove("notes"));
         }
         _ => {
             shown["name"] = row["name"].clone();
@@ -173,13 +217,13 @@ fn by_field(call: &mut Call<'_>) -> Answered {
     let how = call.param("match").unwrap_or("exact");
     let term = term(call, if how == "exact" { 1 } else { 2 })?;
     let limit = limit(call, 500)?;
-    let entities = [Entity::Deals, Entity::Persons, Entity::Organizations];
+    let entities = [Entity::Deals, Entity::Persons, Entity::Organizations, Entity::Leads, Entity::Products];
     let wanted = call.param("entity_type").unwrap_or_default();
     let entity = entities.into_iter().find(|entity| entity.singular() == wanted);
     let (Some(entity), Some(field)) = (entity, call.param("field")) else {
         return Err(Answer::invalid("field", "This field is required."));
     };
-    let after = call.param("cursor").map(|cursor| decode(entity, cursor)).transpose()?;
+    let after = call.param("cursor").map(|cursor| decode(call, entity, cursor)).transpose()?;
     let table = call.store.table(entity);
     let mut found: Vec<(i64, Value)> = Vec::new();
     for id in table.ids(after.map(|(_, id)| id), false) {
@@ -196,10 +240,10 @@ fn by_field(call: &mut Call<'_>) -> Answered {
             if found.len() == limit {
                 let last = found.last().map_or(0, |(id, _)| *id);
                 let rows: Value = found.into_iter().map(|(_, row)| row).collect();
-                return Ok(Answer::with(rows, next_cursor(encode(entity, (last, last)))));
+                return Ok(Answer::with(rows, next_cursor(encode(call.now, entity, (last, last)))));
             }
             let name = stored.row.get("name").or_else(|| stored.row.get("title"));
-            found.push((id, json!({ "id": id, "name": name })));
+            found.push((id, json!({ "id": stored.row["id"], "name": name })));
         }
     }
     let rows: Value = found.into_iter().map(|(_, row)| row).collect();

@@ -6,9 +6,10 @@ use super::Route;
 use super::pipelines::require_name;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
+use crate::simulator::entity::Entity;
 use crate::simulator::listing::{Listing, next_cursor};
 use crate::simulator::seed;
-use crate::simulator::store::{Entity, Store};
+use crate::simulator::store::Store;
 use crate::simulator::table::int;
 
 pub(super) fn route(method: &str, template: &str) -> Option<Route> {
@@ -30,7 +31,8 @@ pub(super) fn of_pipeline(store: &Store, pipeline: i64) -> impl Iterator<Item = 
 
 fn list(call: &mut Call<'_>) -> Answered {
     let listing = Listing::read(call, Entity::Stages, &["pipeline_id"])?;
-    let (page, cursor) = listing.page(call.store.table(Entity::Stages), false, |_| true);
+    let (page, cursor) =
+        listing.page(call.store.table(Entity::Stages), call.profile.switches.deleted_stages_listed, |_| true);
     let rows: Value = page.into_iter().map(|stored| Value::Object(stored.row.clone())).collect();
     Ok(Answer::with(rows, next_cursor(cursor)))
 }
@@ -49,7 +51,7 @@ fn check(call: &Call<'_>, body: &Row) -> Result<(), Answer> {
 }
 
 fn create(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let body = call.take_body();
     check(call, &body)?;
     let pipeline = int(&body, "pipeline_id").expect("the shape requires a pipeline");
@@ -66,7 +68,7 @@ fn get(call: &mut Call<'_>) -> Answered {
 }
 
 fn update(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let mut row = call.changeable(Entity::Stages)?;
     let body = call.take_body();
     check(call, &body)?;
@@ -82,7 +84,7 @@ fn update(call: &mut Call<'_>) -> Answered {
 }
 
 fn delete(call: &mut Call<'_>) -> Answered {
-    call.require_admin()?;
+    call.require_schema_admin()?;
     let row = call.changeable(Entity::Stages)?;
     let deals = call.store.table(Entity::Deals).linked_count("stage_id", call.id()?);
     if deals > 0 && !call.profile.switches.stage_with_deals_deletable {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Route;
 use crate::simulator::answer::{Answer, Answered, Row};
 use crate::simulator::call::Call;
-use crate::simulator::store::Entity;
+use crate::simulator::entity::Entity;
 use crate::simulator::table::{int, text};
 use crate::simulator::time;
 

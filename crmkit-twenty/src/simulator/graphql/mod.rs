@@ -97,12 +97,16 @@ fn run(call: &mut Call<'_>, place: &Place<'_>, operation: &Operation<'_>) -> Res
         return Err(Refusal::Invalid(format!("Too many fields. Maximum allowed is {FIELDS_MAX}"), (1, 1)));
     }
     let (mut data, mut errors) = (Map::new(), Vec::new());
-    for root in &roots {
+    for (place, root) in roots.iter().enumerate() {
         if root.name == "__typename" {
             data.insert(root.key.clone(), if mutation { "Mutation" } else { "Query" }.into());
             continue;
         }
         let done = call.atomically(|call| {
+            // The first is counted with the request.
+            if place > 0 {
+                call.admit()?;
+            }
             if metadata { metadata::execute(call, operation, root) } else { core::execute(call, operation, root) }
         });
         let value = done.unwrap_or_else(|failure| {

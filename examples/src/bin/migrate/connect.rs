@@ -70,6 +70,7 @@ pub(crate) async fn connect(options: &Options) -> Result<Connected, Failure> {
         .destination(destination)
         .ledger(Arc::new(ledger))
         .clock(clock)
+        .spool(beside(&options.ledger, "spool"))
         .settings(|settings| {
             if near {
                 settings.send_window = std::time::Duration::from_secs(5);

@@ -1,5 +1,6 @@
 //! Moves a CRM export into Pipedrive or Twenty, step by step: a small embedding of crmkit that is also a usable tool.
 
+mod apsis;
 mod connect;
 mod documents;
 mod options;

@@ -23,6 +23,12 @@ pub(crate) struct Options {
     /// The currency of amounts that carry none (Klipy).
     #[arg(long)]
     pub(crate) currency: Option<String>,
+    /// The source's settings as JSON (APSIS One); the bundled account where absent.
+    #[arg(long)]
+    pub(crate) source_settings: Option<PathBuf>,
+    /// The secret of the source's API key (APSIS One), where it is not in the settings.
+    #[arg(long, env = "CRMKIT_SOURCE_SECRET", hide_env_values = true)]
+    pub(crate) source_secret: Option<String>,
     /// Where records go.
     #[arg(long, value_enum, default_value_t = To::Pipedrive)]
     pub(crate) to: To,
@@ -90,6 +96,8 @@ pub(crate) enum From {
     Allegory,
     /// Klipy's interface, its harvest, or both.
     Klipy,
+    /// An account of APSIS One.
+    ApsisOne,
 }
 
 /// A destination.

@@ -8,10 +8,12 @@ use std::{
 use crmkit_core::{Clock, SourceConnector};
 use crmkit_sources::{
     allegory::ExportFolder,
+    apsis_one::simulator::ApsisOneSimulator,
     klipy::{Klipy, KlipyConfig, simulator::KlipySimulator},
 };
 
 use crate::{
+    apsis,
     connect::{beside, bundled},
     options::{From, Options},
     steps::Failure,
@@ -23,7 +25,15 @@ pub(crate) struct Origin {
     pub(crate) source: Arc<dyn SourceConnector>,
     /// What proposes merges and stages beside the plan.
     pub(crate) klipy: Option<Arc<Klipy>>,
-    _simulator: Option<KlipySimulator>,
+    _simulator: Option<Simulator>,
+}
+
+/// A source in this process.
+#[derive(Debug)]
+#[allow(dead_code, reason = "kept, because dropping it stops it")]
+enum Simulator {
+    Klipy(KlipySimulator),
+    ApsisOne(ApsisOneSimulator),
 }
 
 pub(crate) async fn open(options: &Options, clock: &Arc<dyn Clock>) -> Result<Origin, Failure> {
@@ -33,6 +43,10 @@ pub(crate) async fn open(options: &Options, clock: &Arc<dyn Clock>) -> Result<Or
             Ok(Origin { source: Arc::new(source), klipy: None, _simulator: None })
         }
         From::Klipy => klipy(options, clock).await,
+        From::ApsisOne => {
+            let (source, simulator) = apsis::open(options, clock).await?;
+            Ok(Origin { source, klipy: None, _simulator: simulator.map(Simulator::ApsisOne) })
+        }
     }
 }
 
@@ -66,7 +80,7 @@ async fn klipy(options: &Options, clock: &Arc<dyn Clock>) -> Result<Origin, Fail
     config.snapshot = Some(beside(&options.ledger, "klipy"));
     config.currency.clone_from(&options.currency);
     let klipy = Arc::new(Klipy::builder(config, clock.clone()).build()?);
-    Ok(Origin { source: klipy.clone(), klipy: Some(klipy), _simulator: simulator })
+    Ok(Origin { source: klipy.clone(), klipy: Some(klipy), _simulator: simulator.map(Simulator::Klipy) })
 }
 
 /// The workspace that comes with this program.
