@@ -327,9 +327,9 @@ async fn links_that_dangle_and_parents_in_a_circle() {
     let world = world(&[("companies.csv", sheet.text("\n").into_bytes())], false);
     let audit = world.audit().await;
     let problem = |code: &str| audit.problems.iter().find(|problem| problem.code == code).unwrap();
-    assert_eq!(problem("dangling_link").pointer, "/objects/companies");
+    assert_eq!(problem("dangling_link").pointer, "/objects/companies/dangling/parent_id");
     assert_eq!(audit.objects["companies"].dangling["parent_id"], 1);
-    assert_eq!(problem("parent_cycle").pointer, "/objects/companies");
+    assert_eq!(problem("parent_cycle").pointer, "/objects/companies/in_cycles");
     assert_eq!(audit.objects["companies"].in_cycles, 3);
 
     let parent = FieldLine::new("companies.parent", ["parent_id"], "parent").linking("companies");
