@@ -1,11 +1,11 @@
 //! The sample: a few hundred records, links closed over, really written, compared field by field, and taken back.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, Error, MappingId, PageRequest, Plan, RecordRef, Result, Selection,
+    Digest, Draft, Error, MappingId, PageRequest, Plan, RecordRef, Result, Selection, Value,
     engine::{Action, ComparedRecord, PassContext, PassKind, PassRecord, describe_pass, keep, pass_key},
     migration::{
         Approval, HeldReason, Migration, Observed, PLAN_GATE, UncertainCount, counts::uncertain_counts,
@@ -54,6 +54,30 @@ impl SampleDiff {
             .collect();
         Digest::of_document(&(self.clean, self.chosen, self.compared, self.differing, records, &self.held))
     }
+}
+
+/// The most traits of a mapping's records that are told apart.
+const TRAITS: usize = 10_000;
+
+/// What a record shows of the plan: lines it fills, options, owner, and what happens to it on the way.
+fn traits(draft: &Draft) -> Vec<String> {
+    let mut traits = Vec::new();
+    for (name, value) in &draft.fields {
+        traits.push(format!("fills {name}"));
+        match value {
+            Value::Option(option) => traits.push(format!("{name} = {option}")),
+            Value::List(values) => traits.extend(values.iter().filter_map(|value| match value {
+                Value::Option(option) => Some(format!("{name} = {option}")),
+                _ => None,
+            })),
+            _ => {}
+        }
+    }
+    traits.extend(draft.links.iter().map(|link| format!("links {}", link.line)));
+    traits.push(draft.owner.as_ref().map_or("no owner".to_owned(), |owner| format!("owner {owner}")));
+    traits.extend(draft.hold.iter().map(|reason| format!("held: {reason}")));
+    traits.extend(draft.notes.iter().map(|note| format!("note: {note}")));
+    traits
 }
 
 impl Migration {
@@ -151,7 +175,8 @@ impl Migration {
         Ok(sample)
     }
 
-    /// Chooses the sample: by seeded digest, so the same in every run, then closed under links.
+    /// Chooses the sample: first what shows every line, option, owner, note and reason to hold at least once, then others by seeded
+    /// digest, so the same in every run; closed under links.
     async fn choose(&self, plan: &Plan) -> Result<()> {
         let record = PassRecord {
             number: 0,
@@ -169,27 +194,46 @@ impl Migration {
         let mut needed: Vec<(MappingId, RecordRef)> = Vec::new();
         for mapping in &plan.mappings {
             let mut lowest: BTreeSet<(Digest, RecordRef)> = BTreeSet::new();
-            self.each(&cx, &mapping.id, |record, _| {
+            let mut shows: BTreeMap<String, (Digest, RecordRef)> = BTreeMap::new();
+            self.each(&cx, &mapping.id, |record, draft| {
                 let seed = plan.sample.seed.to_le_bytes();
                 let digest =
                     Digest::of_parts([&seed[..], record.object.as_str().as_bytes(), record.id.as_str().as_bytes()]);
+                for shown in traits(draft) {
+                    match shows.get_mut(&shown) {
+                        Some(known) if known.0 <= digest => {}
+                        Some(known) => *known = (digest, record.clone()),
+                        None if shows.len() < TRAITS => drop(shows.insert(shown, (digest, record.clone()))),
+                        None => {}
+                    }
+                }
                 lowest.insert((digest, record.clone()));
                 if lowest.len() > share {
                     lowest.pop_last();
                 }
             })
             .await?;
-            needed.extend(lowest.into_iter().map(|(_, record)| (mapping.id.clone(), record)));
+            let telling: BTreeSet<(Digest, RecordRef)> = shows.into_values().collect();
+            let mut taken: BTreeSet<RecordRef> = BTreeSet::new();
+            for (_, record) in telling.into_iter().chain(lowest) {
+                if taken.len() < share {
+                    taken.insert(record);
+                }
+            }
+            needed.extend(taken.into_iter().map(|record| (mapping.id.clone(), record)));
         }
         while !needed.is_empty() {
             let wanted: HashSet<(MappingId, RecordRef)> =
                 needed.drain(..).filter(|(_, record)| !chosen.contains(record)).collect();
             let mappings: HashSet<MappingId> = wanted.iter().map(|(mapping, _)| mapping.clone()).collect();
             for mapping in plan.mappings.iter().map(|mapping| &mapping.id).filter(|id| mappings.contains(*id)) {
-                self.each(&cx, mapping, |record, links| {
+                self.each(&cx, mapping, |record, draft| {
                     if wanted.contains(&(mapping.clone(), record.clone())) {
                         chosen.insert(record.clone());
-                        needed.extend(links.iter().cloned());
+                        let far = draft.links.iter();
+                        needed.extend(
+                            far.map(|link| (link.target.clone(), cx.compiled.survivor(&link.target, &link.to))),
+                        );
                     }
                 })
                 .await?;
@@ -199,25 +243,19 @@ impl Migration {
         self.commit(facts).await
     }
 
-    /// Every record that a mapping takes, with where it links to.
+    /// Every record that a mapping takes, with what it becomes.
     async fn each(
         &self,
         cx: &PassContext,
         mapping: &MappingId,
-        mut look: impl FnMut(&RecordRef, &[(MappingId, RecordRef)]),
+        mut look: impl FnMut(&RecordRef, &Draft),
     ) -> Result<()> {
         let mapping = cx.compiled.mapping(mapping).expect("the plan names it");
         let mut request = PageRequest::first(mapping.from.clone(), self.core.settings.page_size);
         loop {
             let page = self.core.source.read(&request).await?;
             for record in page.items.iter().filter(|record| mapping.select(record) == Selection::Selected) {
-                let draft = cx.compiled.draft(mapping, record);
-                let links: Vec<_> = draft
-                    .links
-                    .into_iter()
-                    .map(|link| (link.target.clone(), cx.compiled.survivor(&link.target, &link.to)))
-                    .collect();
-                look(&record.key, &links);
+                look(&record.key, &cx.compiled.draft(mapping, record));
             }
             match page.next {
                 Some(next) => request = request.at(next),

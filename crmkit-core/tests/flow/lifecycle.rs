@@ -225,3 +225,23 @@ async fn a_paused_run_goes_on_and_a_cancelled_one_is_taken_back() {
     world.take_back(&migration).await;
     assert!(world.crm.live().is_empty());
 }
+
+#[tokio::test]
+async fn a_sample_shows_every_line_and_reason_however_rare() {
+    let mut companies: Vec<Record> =
+        (0..200).map(|index| company(&format!("c{index:03}"), &format!("Company {index}"))).collect();
+    companies[150] = companies[150].clone().with("parent", at("c003"));
+    companies[77] = companies[77].clone().with("owner", crate::world::user("bob"));
+    let mut world = World::new(companies, []);
+    world.plan.sample.size = 20;
+    let migration = world.worker("worker");
+    let approval = migration.approve_plan(&world.plan, "ann").await.expect("approved");
+    migration.prepare(&approval).await.expect("prepared");
+    let sample = migration.sample(&approval).await.expect("sampled");
+    assert!(sample.chosen <= 20, "{}", sample.chosen);
+    assert!(sample.records.iter().any(|record| record.source.id == "c150"), "the only one with a parent");
+    let parent = sample.records.iter().flat_map(|record| &record.fields).find(|field| field.field == "parent");
+    assert!(parent.is_some_and(|field| field.same), "the link is written and compared");
+    let held: Vec<&str> = sample.held.iter().flat_map(|held| &held.examples).map(|record| record.id.as_str()).collect();
+    assert_eq!(held, ["c077"], "the only one whose owner is unknown");
+}
