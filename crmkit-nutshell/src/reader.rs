@@ -1,7 +1,7 @@
 //! Reading back: by id, by marker or witness, and page by page.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     time::Duration,
 };
 
@@ -206,8 +206,8 @@ impl Nutshell {
                 Some((field, probe.fields.get(field)?.as_ref_to()?.id.as_str().parse::<i64>().ok()?))
             });
             let key = whose.ok_or_else(|| Error::input(FIND, "a probe does not say who takes part"))?;
-            if !listed.contains_key(&key) {
-                listed.insert(key, self.activity_stubs(key.0, key.1).await?);
+            if let Entry::Vacant(place) = listed.entry(key) {
+                place.insert(self.activity_stubs(key.0, key.1).await?);
             }
             let name = probe.fields.get("name").and_then(Value::as_text).unwrap_or_default().trim().to_owned();
             let alike = |stub: &&Json| stub["name"].as_str().is_none_or(|known| known.trim() == name);
