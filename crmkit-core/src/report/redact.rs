@@ -161,6 +161,7 @@ mod tests {
             clean: false,
             objects: vec![],
             uncertain: Default::default(),
+            delivered: Default::default(),
             mismatches: vec![mismatch],
             held: vec![held()],
             observed: Default::default(),
