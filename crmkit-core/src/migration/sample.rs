@@ -200,10 +200,11 @@ impl Migration {
                 let digest =
                     Digest::of_parts([&seed[..], record.object.as_str().as_bytes(), record.id.as_str().as_bytes()]);
                 for shown in traits(draft) {
+                    let room = shows.len() < TRAITS;
                     match shows.get_mut(&shown) {
                         Some(known) if known.0 <= digest => {}
                         Some(known) => *known = (digest, record.clone()),
-                        None if shows.len() < TRAITS => drop(shows.insert(shown, (digest, record.clone()))),
+                        None if room => drop(shows.insert(shown, (digest, record.clone()))),
                         None => {}
                     }
                 }

@@ -155,7 +155,6 @@ mod tests {
             actual: None,
         };
         let reconciliation = Reconciliation {
-            delivered: false,
             format: "crmkit.reconciliation".into(),
             version: 1,
             clean: false,
