@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crmkit_core::Plan;
 use serde_json::{Value, json};
 
 use crate::world::{World, account, expected};
@@ -14,7 +13,7 @@ fn arriving() -> Vec<String> {
     (1..=30).chain([39, 40]).map(|number| format!("p{number:02}")).collect()
 }
 
-pub(crate) fn check(world: &World, plan: &Plan) {
+pub(crate) fn check(world: &World) {
     let table = expected();
     for (mapping, rows) in
         [("organizations", "organizations"), ("profiles", "persons"), ("deals", "deals"), ("notes", "notes")]
@@ -23,7 +22,7 @@ pub(crate) fn check(world: &World, plan: &Plan) {
         assert!(table[mapping].created > 0);
     }
     let account = account();
-    let persons = persons(world, plan, &account);
+    let persons = persons(world, &account);
     let organizations: BTreeMap<String, Value> = world
         .live("organizations")
         .into_iter()
@@ -45,6 +44,7 @@ pub(crate) fn check(world: &World, plan: &Plan) {
     assert!(persons["p07"]["org_id"].is_null());
     deals(world, &persons, works);
     notes(world, &persons);
+    activities(world, &persons);
 }
 
 /// What people did after the run is there, too.
@@ -90,7 +90,7 @@ fn shown(field: &Value, row: &Value) -> Vec<String> {
 }
 
 /// All persons by the key of the profile that they were, each compared with it.
-fn persons(world: &World, _plan: &Plan, account: &Value) -> BTreeMap<String, Value> {
+fn persons(world: &World, account: &Value) -> BTreeMap<String, Value> {
     let own = field(world, "personFields", "Source id");
     let rows: BTreeMap<String, Value> =
         world.live("persons").into_iter().map(|row| (shown(&own, &row).remove(0), row)).collect();
@@ -230,4 +230,33 @@ fn notes(world: &World, persons: &BTreeMap<String, Value>) {
     }
     wanted.retain(|_, missing| *missing != 0);
     assert_eq!(wanted, BTreeMap::new(), "notes that are missing, or too many");
+}
+
+fn activities(world: &World, persons: &BTreeMap<String, Value>) {
+    let table = expected();
+    let rows = world.live("activities");
+    assert_eq!(rows.len() as u64, table["email_events"].created + table["events"].created);
+    let mut wanted: BTreeMap<String, i64> = BTreeMap::new();
+    for (key, kind, day, time, subject) in [
+        ("p01", "task", "2026-01-12", "06:00", "Email sent"),
+        ("p02", "task", "2026-01-12", "06:00", "Email sent"),
+        ("p01", "task", "2026-01-12", "07:10", "Email opened"),
+        ("p01", "task", "2026-01-12", "07:11", "Email clicked"),
+        ("p02", "task", "2026-01-13", "21:00", "Email opened"),
+        ("p03", "call", "2026-01-04", "13:00", "Phone call"),
+        ("p04", "task", "2026-01-11", "14:00", "Order placed"),
+        ("p04", "task", "2026-01-18", "14:00", "Order placed"),
+    ] {
+        *wanted.entry(format!("{} {kind} {day} {time} {subject}", persons[key]["id"])).or_default() += 1;
+    }
+    for row in rows {
+        let text = |name: &str| row[name].as_str().unwrap_or_default();
+        assert!(row["done"] == true || row["done"] == 1, "what happened is done: {row}");
+        let person = if row["person_id"].is_null() { &row["participants"][0]["person_id"] } else { &row["person_id"] };
+        let time = text("due_time").get(..5).unwrap_or_default();
+        let key = format!("{person} {} {} {time} {}", text("type"), text("due_date"), text("subject"));
+        *wanted.entry(key).or_default() -= 1;
+    }
+    wanted.retain(|_, missing| *missing != 0);
+    assert_eq!(wanted, BTreeMap::new(), "activities that are missing, or too many");
 }

@@ -109,6 +109,6 @@ impl World {
 
     /// How many records there are, by table.
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, usize> {
-        ["organizations", "persons", "deals", "notes"].map(|table| (table, self.live(table).len())).into()
+        ["organizations", "persons", "deals", "notes", "activities"].map(|table| (table, self.live(table).len())).into()
     }
 }
