@@ -127,6 +127,9 @@ impl Proposals {
                     "{records} of {object} seem to be there already ({groups} groups). Merge them as /mappings/{place}/merge says? \
                      Otherwise mend it first."
                 );
+                // Where the proposal merges the same records another way round, ours stands: both together would be a cycle.
+                let ours = |id: &RecordId| merge.contains_key(id) || merge.values().any(|survivor| survivor == id);
+                plan.mappings[place].merge.retain(|from, to| !ours(from) && !ours(to));
                 plan.mappings[place].merge.extend(merge);
                 ask(plan, format!("klipy.merge.{object}"), text);
             }
