@@ -78,6 +78,7 @@ fn answers() -> Vec<(Value, Outcome)> {
         same(json!({"contact_sync": true, "firmographics": true, "campaigns": true})),
         same(json!({"failed_calls_cost": false, "search_counts_as_burst": false})),
         same(json!({"reset_hour": 7})),
+        same(json!({"writes_per_day": 100_000})),
         same(json!({"block_after": 0, "block_seconds": 1})),
     ]
 }
