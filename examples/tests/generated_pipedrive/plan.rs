@@ -46,6 +46,9 @@ pub(crate) fn treatment() -> Treatment {
 
 /// The proposal as a careful person leaves it.
 pub(crate) fn careful(plan: &mut Plan) {
+    // What custom objects become is this plan's own affair.
+    plan.mappings.retain(|mapping| !mapping.from.as_str().starts_with("custom/"));
+    plan.questions.retain(|question| !question.id.starts_with("fold."));
     for question in plan.questions.clone() {
         let answer = match question.id.as_str() {
             "owners.fallback" | "owners.unowned" => "hold",
