@@ -28,7 +28,7 @@ impl Remover for Twenty {
         _version: Option<&str>,
         send_before: DateTime<Utc>,
     ) -> Result<()> {
-        self.destroy(object, &[id.clone()], send_before).await
+        self.destroy(object, std::slice::from_ref(id), send_before).await
     }
 
     fn at_once(&self) -> usize {

@@ -301,6 +301,7 @@ async fn records_of_others_keep_an_object_that_we_made() {
     let preview = migration.preview_rollback().await.expect("previewed");
     let approval = migration.approve_rollback(&preview, "ann").await.expect("approved");
     migration.rollback(&approval).await.expect("rolled back");
-    assert_eq!(world.crm.live().into_keys().collect::<Vec<_>>(), [theirs.clone()], "not {object}");
+    let left: Vec<RecordRef> = world.crm.live().into_keys().collect();
+    assert_eq!(left.as_slice(), std::slice::from_ref(&theirs), "not {object}");
     assert!(world.crm.items().iter().any(|item| item.id == theirs.object.as_str()), "the object stays");
 }

@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
             return if wrong.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
-    match steps::run(&options).await {
+    match Box::pin(steps::run(&options)).await {
         Ok(steps::Ending::Clean) => ExitCode::SUCCESS,
         Ok(steps::Ending::Open) => ExitCode::from(2),
         Err(failure) => {
