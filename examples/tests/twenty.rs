@@ -90,7 +90,8 @@ async fn whatever_the_server_does_where_nobody_knows() {
     switches.retry_after = true;
     switches.in_max = 60;
     switches.direct_metadata = true;
-    switches.metadata_delay_ms = 2_000;
+    // Real time: long enough to be seen, for some two hundred calls.
+    switches.metadata_delay_ms = 20;
     switches.updated_by_writable = false;
     switches.unattached_file_hours = 1;
     switches.restores_targets = false;
