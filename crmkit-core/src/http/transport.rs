@@ -79,7 +79,7 @@ impl fmt::Debug for Transport {
 
 /// Tries of one request against a server that keeps throttling.
 const ATTEMPTS: u32 = 8;
-/// How long a request that carries a file may take.
+/// How long the answer to a download may take.
 const FILE: Duration = Duration::from_secs(3600);
 /// The longest pause that is ours and not the server's.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -393,7 +393,8 @@ impl Inner {
         let left = self.clock.now();
         let span =
             tracing::debug_span!("http", operation = request.operation, attempt = 1, status = tracing::field::Empty);
-        let response = self.open(request, &token, body, true).instrument(span).await?;
+        // No longer than any other request: whoever looks for a lost one has to know by when it was applied or not.
+        let response = self.open(request, &token, body, false).instrument(span).await?;
         Ok(Asked { response, account, token, left })
     }
 
