@@ -90,6 +90,8 @@ impl TransportBuilder {
             .retry(reqwest::retry::never())
             .referer(false)
             .timeout(self.timeout)
+            // A download may take longer altogether; silence may not.
+            .read_timeout(self.timeout)
             .connect_timeout(self.connect_timeout)
             .build()
             .map_err(|error| {

@@ -38,7 +38,7 @@ const KINDS: [(&str, EventKind); 12] = [
     ("product view", EventKind::Note),
     ("cookie", EventKind::Note),
     ("phone-call", EventKind::Call),
-    ("call-", EventKind::Call),
+    (".call-", EventKind::Call),
     ("-call", EventKind::Call),
     (" call", EventKind::Call),
 ];
