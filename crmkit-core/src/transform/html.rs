@@ -20,7 +20,7 @@ use crate::{FieldType, Markup, Value};
 ///     &[Some(Value::text("<p>Hello <b>Ann</b> &amp; Bo</p><ul><li>one</li></ul>"))],
 ///     &TransformSettings::default(),
 /// )?;
-/// assert_eq!(value, Some(Value::text("Hello Ann & Bo\n\n* one")));
+/// assert_eq!(value, Some(Value::text("Hello Ann & Bo\n* one")));
 /// assert_eq!(notes, ["formatting left out"]);
 /// # Ok::<(), crmkit_core::TransformError>(())
 /// ```
